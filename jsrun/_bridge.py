@@ -1,0 +1,71 @@
+"""One bridge per event loop: registers its descriptor with the loop. The only file that touches the event loop's reader API."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import weakref
+
+from ._jsrun import LoopBridge
+
+_bridges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopBridge] = weakref.WeakKeyDictionary()
+
+
+def current() -> LoopBridge:
+    """Return the running loop's bridge, making it on first use.
+
+    Raises:
+        RuntimeError: no event loop runs on this thread.
+    """
+    loop = asyncio.get_running_loop()
+    bridge = _bridges.get(loop)
+    return bridge if bridge is not None else _connect(loop)
+
+
+def _connect(loop: asyncio.AbstractEventLoop) -> LoopBridge:
+    for old, bridge in list(_bridges.items()):
+        if old.is_closed():
+            bridge.abandon()
+            del _bridges[old]
+    bridge = LoopBridge(loop)
+    # The loop keeps the context it is given for ever: an empty one, not the first caller's.
+    empty = contextvars.Context()
+    try:
+        empty.run(loop.add_reader, bridge.fileno(), bridge.drain)
+    except NotImplementedError:
+        empty.run(_watch_from_thread, loop, bridge)
+    _bridges[loop] = bridge
+    return bridge
+
+
+def _watch_from_thread(loop: asyncio.AbstractEventLoop, bridge: LoopBridge) -> None:
+    """For loops without readers: a selector thread wakes the loop, once for everything that has arrived."""
+    import select
+    import threading
+
+    handled = threading.Event()
+
+    def drain() -> None:
+        bridge.drain()
+        handled.set()
+
+    def watch() -> None:
+        while not loop.is_closed():
+            ready, _, _ = select.select([bridge.fileno()], [], [], 1.0)
+            if ready:
+                handled.clear()
+                try:
+                    loop.call_soon_threadsafe(drain)
+                except RuntimeError:
+                    return
+                handled.wait()
+
+    threading.Thread(target=watch, name="jsrun-selector", daemon=True).start()
+
+
+def _forget_after_fork() -> None:
+    _bridges.clear()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)

@@ -1,0 +1,106 @@
+"""What a runtime is made with: one frozen dataclass, validated when it is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .errors import JavaScriptError
+
+_DEPTH_CEILING = 2_000
+_HEAP_FLOOR = 4 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class RuntimeConfig:
+    """Limits and options of a runtime. All sizes are bytes, all times seconds.
+
+    Args:
+        max_heap_size: V8 heap limit; 512 MiB when ``None``. At least 4 MiB.
+        initial_heap_size: heap to start with; V8 decides when ``None``.
+        bootstrap: script that runs once, before anything else.
+        timeout: deadline of every operation that names none (int, float or timedelta).
+        max_buffer_bytes: limit of array buffers, which live outside the heap; 512 MiB when ``None``.
+        max_serialization_depth: deepest nesting that crosses, 1 to 2000.
+        max_serialization_bytes: largest encoded value that crosses.
+        permissions: what `Runtime.register_op` operations may ask for.
+        on_unhandled_rejection: called with a `JavaScriptError` for every promise rejection that nothing handles, instead of a warning.
+
+    Raises:
+        TypeError: an option has the wrong type.
+        ValueError: an option is out of its bounds.
+
+    Example:
+        >>> import jsrun
+        >>> with jsrun.Runtime(jsrun.RuntimeConfig(timeout=0.5)) as rt:
+        ...     rt.eval("6 * 7")
+        42
+    """
+
+    max_heap_size: int | None = None
+    initial_heap_size: int | None = None
+    bootstrap: str | None = None
+    timeout: float | datetime.timedelta | None = None
+    max_buffer_bytes: int | None = None
+    max_serialization_depth: int = 100
+    max_serialization_bytes: int = 10 << 20
+    permissions: Iterable[str] = ()
+    on_unhandled_rejection: Callable[[JavaScriptError], Any] | None = None
+
+    def __post_init__(self) -> None:
+        self._check_sizes()
+        check_timeout(self.timeout)
+        if self.bootstrap is not None and not isinstance(self.bootstrap, str):
+            raise TypeError(f"bootstrap must be a str, got {type(self.bootstrap).__name__}")
+        if isinstance(self.permissions, str):
+            raise TypeError(f"permissions must be names in a list, got the str {self.permissions!r}")
+        names = frozenset(self.permissions)
+        for name in names:
+            if not isinstance(name, str):
+                raise TypeError(f"permissions must be str, got {name!r}")
+        object.__setattr__(self, "permissions", names)
+        if self.on_unhandled_rejection is not None and not callable(self.on_unhandled_rejection):
+            raise TypeError(f"on_unhandled_rejection must be callable, got {self.on_unhandled_rejection!r}")
+
+    def _check_sizes(self) -> None:
+        least = {"max_heap_size": _HEAP_FLOOR}
+        for name in ("max_heap_size", "initial_heap_size", "max_buffer_bytes", "max_serialization_depth", "max_serialization_bytes"):
+            value = getattr(self, name)
+            if value is None and not name.startswith("max_serialization"):
+                continue
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise TypeError(f"{name} must be an int, got {value!r}")
+            if value < least.get(name, 1):
+                raise ValueError(f"{name} must be at least {least.get(name, 1)}, got {value}")
+            if value >= 1 << 63:
+                raise ValueError(f"{name} must be below 2**63, got {value}")
+        if self.max_serialization_depth > _DEPTH_CEILING:
+            raise ValueError(f"max_serialization_depth must be at most {_DEPTH_CEILING}, got {self.max_serialization_depth}")
+        if self.initial_heap_size is not None and self.initial_heap_size > (self.max_heap_size or 512 << 20):
+            raise ValueError(f"initial_heap_size ({self.initial_heap_size}) must not exceed max_heap_size")
+
+
+def check_timeout(timeout: object) -> None:
+    """Raise for a timeout that is no positive number of seconds."""
+    if timeout is None:
+        return
+    if isinstance(timeout, datetime.timedelta):
+        seconds = timeout.total_seconds()
+    elif isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be seconds (int or float), a timedelta or None, got {timeout!r}")
+    else:
+        seconds = timeout
+    if math.isnan(seconds) or seconds <= 0:
+        raise ValueError(f"timeout must be more than 0 seconds, got {timeout!r}")
+
+
+def resolve(config: RuntimeConfig | None, options: dict[str, Any]) -> RuntimeConfig:
+    """Combine a configuration with options that override it."""
+    if config is None:
+        return RuntimeConfig(**options)
+    if not isinstance(config, RuntimeConfig):
+        raise TypeError(f"config must be a RuntimeConfig, got {type(config).__name__}")
+    return dataclasses.replace(config, **options) if options else config

@@ -1,0 +1,143 @@
+"""Runs host functions for JavaScript: synchronous ones here, coroutines as tasks that the runtime owns."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import os
+import warnings
+import weakref
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol
+
+from . import _portal
+from .errors import DeadlockError, JavaScriptError, UnhandledRejectionWarning
+
+_no_calls: dict[int, int] = {}
+# The innermost synchronous host call of each isolate from which the current code runs.
+_chain: contextvars.ContextVar[dict[int, int]] = contextvars.ContextVar("jsrun_calls", default=_no_calls)
+# Tasks of asynchronous host calls, by call number of their isolate.
+_tasks: dict[int, tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = {}
+_rejection_handlers: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+
+class Answer(Protocol):
+    """Settles one promise, once."""
+
+    @property
+    def call(self) -> int: ...
+    def result(self, value: object) -> None: ...
+    def error(self, error: BaseException) -> None: ...
+
+
+def run_sync(isolate: int, call: int, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """Call a function for JavaScript, which waits: what it evaluates on that isolate belongs to this call."""
+    token = _chain.set({**_chain.get(), isolate: call})
+    try:
+        return function(*args)
+    finally:
+        _chain.reset(token)
+
+
+def chain_call(isolate: int) -> int | None:
+    """Return the host call of ``isolate`` from which the current code runs."""
+    return _chain.get().get(isolate)
+
+
+def start_async(
+    loop: asyncio.AbstractEventLoop | None,
+    context: contextvars.Context,
+    answer: Answer,
+    function: Callable[..., Any] | None,
+    work: Any,
+) -> None:
+    """Start a coroutine function (or, without one, await ``work``) on ``loop``, or on the portal."""
+    if loop is None:
+        if _portal.is_portal_thread():
+            answer.error(
+                DeadlockError(
+                    "a coroutine on jsrun's portal loop blocks for JavaScript that needs another coroutine on the same loop; "
+                    "await eval_async instead of calling eval"
+                )
+            )
+            return
+        _portal.submit(_start_on_portal, context, answer, function, work)
+        return
+    _start(loop, context, answer, function, work)
+
+
+def _start_on_portal(context: contextvars.Context, answer: Answer, function: Callable[..., Any] | None, work: Any) -> None:
+    _start(asyncio.get_running_loop(), context, answer, function, work)
+
+
+def _start(
+    loop: asyncio.AbstractEventLoop,
+    context: contextvars.Context,
+    answer: Answer,
+    function: Callable[..., Any] | None,
+    work: Any,
+) -> None:
+    coroutine = _drive(answer, function, work)
+    task: asyncio.Task[None] = context.run(loop.create_task, coroutine)
+    if not task.done():
+        _tasks[answer.call] = (loop, task)
+
+
+async def _drive(answer: Answer, function: Callable[..., Any] | None, work: Any) -> None:
+    """Await one piece of work and settle its promise, whatever happens."""
+    _chain.set(_no_calls)
+    try:
+        if function is None:
+            value = await work
+        else:
+            value = function(*work)
+            if inspect.isawaitable(value):
+                value = await value
+    except asyncio.CancelledError as error:
+        answer.error(error)
+        raise
+    except (KeyboardInterrupt, SystemExit) as error:
+        answer.error(error)
+        raise
+    except BaseException as error:
+        answer.error(error)
+    else:
+        answer.result(value)
+    finally:
+        _tasks.pop(answer.call, None)
+
+
+def abandon(calls: Iterable[int]) -> None:
+    """Cancel the coroutines behind these calls: nobody wants their result any more."""
+    for call in calls:
+        loop, task = _tasks.get(call, (None, None))
+        if loop is None or task is None or loop.is_closed():
+            continue
+        if asyncio._get_running_loop() is loop:
+            task.cancel()
+        else:
+            loop.call_soon_threadsafe(task.cancel)
+
+
+def handle_rejections(isolate: int, owner: Any) -> None:
+    """Send unhandled rejections of ``isolate`` to ``owner.on_unhandled_rejection``."""
+    _rejection_handlers[isolate] = owner
+
+
+def report(isolate: int, error: JavaScriptError) -> None:
+    """Tell the user of an unhandled rejection."""
+    owner = _rejection_handlers.get(isolate)
+    if owner is not None:
+        owner.on_unhandled_rejection(error)
+        return
+    warnings.warn(f"unhandled promise rejection: {error}", UnhandledRejectionWarning, stacklevel=2)
+
+
+def _forget_after_fork() -> None:
+    _tasks.clear()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)
+
+HostFunction = Callable[..., Any] | Callable[..., Awaitable[Any]]

@@ -1,0 +1,58 @@
+"""A private event loop on a thread of its own, started on demand: where coroutines run that the blocking API was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+from collections.abc import Callable
+from typing import Any
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+_thread: threading.Thread | None = None
+
+
+def submit(callback: Callable[..., Any], *args: Any) -> None:
+    """Run ``callback(*args)`` on the portal's loop, starting it if need be."""
+    global _loop, _thread
+    with _lock:
+        if _loop is None or _loop.is_closed():
+            started = threading.Event()
+            _loop = asyncio.new_event_loop()
+            _thread = threading.Thread(target=_run, args=(_loop, started), name="jsrun-portal", daemon=True)
+            _thread.start()
+            started.wait()
+        loop = _loop
+    loop.call_soon_threadsafe(callback, *args)
+
+
+def is_portal_thread() -> bool:
+    """Whether the current thread is the portal's."""
+    return _thread is not None and threading.current_thread() is _thread
+
+
+def loop() -> asyncio.AbstractEventLoop | None:
+    """Return the portal's loop, if it runs."""
+    return _loop
+
+
+def _run(loop: asyncio.AbstractEventLoop, started: threading.Event) -> None:
+    asyncio.set_event_loop(loop)
+    loop.call_soon(started.set)
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
+def _stop() -> None:
+    global _loop
+    with _lock:
+        running, _loop = _loop, None
+    if running is not None and _thread is not None and _thread.is_alive():
+        running.call_soon_threadsafe(running.stop)
+        _thread.join(2)
+
+
+atexit.register(_stop)

@@ -1,0 +1,58 @@
+"""Figures of one runtime at one moment."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class RuntimeStats:
+    """A snapshot of counters. Sizes are bytes, times milliseconds.
+
+    Attributes:
+        heap_total_bytes: heap that V8 has reserved, as of its last idle moment.
+        heap_used_bytes: heap in use, as of its last idle moment.
+        external_memory_bytes: memory outside the heap that V8 knows of.
+        physical_total_bytes: resident part of the heap.
+        total_execution_time_ms: time spent in JavaScript commands.
+        last_execution_time_ms: time of the last command.
+        operations: commands run so far.
+        active_async_ops: operations that wait for a promise.
+        handles: JavaScript objects that Python holds.
+        timeouts: operations stopped at their deadline.
+        cancellations: operations given up by their caller.
+        heap_limit_hits: operations stopped at the heap limit.
+    """
+
+    heap_total_bytes: int
+    heap_used_bytes: int
+    external_memory_bytes: int
+    physical_total_bytes: int
+    total_execution_time_ms: float
+    last_execution_time_ms: float
+    operations: int
+    active_async_ops: int
+    handles: int
+    timeouts: int
+    cancellations: int
+    heap_limit_hits: int
+
+
+def from_native(figures: dict[str, Any]) -> RuntimeStats:
+    """Build the statistics from the native counters."""
+    stops = figures["stops"]
+    return RuntimeStats(
+        heap_total_bytes=figures["heap_total"],
+        heap_used_bytes=figures["heap_used"],
+        external_memory_bytes=figures["external"],
+        physical_total_bytes=figures["heap_physical"],
+        total_execution_time_ms=figures["run_nanos"] / 1e6,
+        last_execution_time_ms=figures["last_nanos"] / 1e6,
+        operations=figures["operations"],
+        active_async_ops=figures["pending"],
+        handles=figures["handles"],
+        timeouts=stops[1],
+        cancellations=stops[2],
+        heap_limit_hits=stops[3],
+    )

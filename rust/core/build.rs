@@ -1,0 +1,29 @@
+//! Makes the start-up snapshot, so that isolates start from a ready heap and read no file at run time.
+
+use std::path::PathBuf;
+
+use deno_core::{JsRuntime, JsRuntimeForSnapshot, RuntimeOptions};
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    check_target();
+    // First, or V8 would put the process in its predictable mode.
+    JsRuntime::init_platform(None);
+    let reactor = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a Tokio runtime");
+    let _entered = reactor.enter();
+    let snapshot = JsRuntimeForSnapshot::try_new(RuntimeOptions::default()).expect("deno_core starts").snapshot();
+    let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("startup.snapshot");
+    std::fs::write(out, snapshot).expect("OUT_DIR is writable");
+}
+
+/// The vendored V8 archive is for one target; for another one the caller names the archive to use.
+fn check_target() {
+    let target = std::env::var("TARGET").unwrap_or_default();
+    let archive = std::env::var("RUSTY_V8_ARCHIVE").unwrap_or_default();
+    let vendored = archive.contains("third_party/v8/librusty_v8");
+    assert!(
+        !vendored || target == "x86_64-unknown-linux-gnu",
+        "third_party/v8 holds V8 for x86_64-unknown-linux-gnu, and this build is for {target}. Set RUSTY_V8_ARCHIVE to the archive for {target}: \
+         a path, or the URL of librusty_v8_simdutf_release_{target}.a.gz among the releases of rusty_v8 150.4.0"
+    );
+}

@@ -1,0 +1,14 @@
+//! What can be asked of an isolate: one command, one file, one `run`; this file only routes.
+
+mod await_promise;
+mod bind;
+mod call;
+mod eval;
+mod router;
+
+pub use await_promise::AwaitPromise;
+pub use bind::Bind;
+pub use call::Call;
+pub use eval::Eval;
+pub use router::Command;
+pub(crate) use router::serve;

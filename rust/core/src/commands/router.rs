@@ -1,0 +1,70 @@
+//! Takes one message off the mailbox and sends it where it belongs.
+
+use std::sync::Arc;
+
+use deno_core::v8;
+
+use super::{AwaitPromise, Bind, Call, Eval};
+use crate::engine::{Run, State};
+use crate::error::Error;
+use crate::host::settle_call;
+use crate::isolate::Message;
+use crate::reply::Ticket;
+
+/// One request to an isolate.
+#[derive(Debug)]
+pub enum Command {
+    /// Evaluate a script.
+    Eval(Eval),
+    /// Call a function by handle.
+    Call(Call),
+    /// Wait for a promise by handle.
+    Await(AwaitPromise),
+    /// Put something on the global.
+    Bind(Bind),
+}
+
+impl Command {
+    fn run<'s>(self, scope: &mut v8::PinScope<'s, '_>, state: &State) -> Result<Run<'s>, Error> {
+        match self {
+            Self::Eval(command) => command.run(scope, state),
+            Self::Call(command) => command.run(scope, state),
+            Self::Await(command) => command.run(scope, state),
+            Self::Bind(command) => command.run(scope, state),
+        }
+    }
+}
+
+/// Handles one message. Called by the driver, and by a synchronous host call that waits for its answer.
+pub(crate) fn serve(scope: &mut v8::PinScope<'_, '_>, state: &State, message: Message) {
+    match message {
+        Message::Request(ticket, command) => request(scope, state, ticket, command),
+        Message::Answer(call, outcome) if state.waiting.borrow().contains(&call) => {
+            state.answered.borrow_mut().insert(call, outcome);
+        }
+        Message::Answer(call, outcome) => settle_call(scope, state, call, outcome),
+        Message::Stop(ticket) => state.stop_operation(&ticket),
+        Message::Home(queue) => state.set_home(queue),
+        Message::Wake => {}
+    }
+    state.tidy(scope);
+}
+
+fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>, command: Command) {
+    let nested = !state.waiting.borrow().is_empty();
+    let belongs = ticket.chain.is_some_and(|call| state.waiting.borrow().contains(&call));
+    if nested && !belongs && !state.shared.is_stopped() {
+        // Not of the waiting call chain: it runs when JavaScript has left the stack.
+        state.deferred.borrow_mut().push_back(Message::Request(ticket, command));
+        return;
+    }
+    if ticket.is_answered() {
+        return;
+    }
+    if let Some(cause) = state.shared.stopped().or_else(|| ticket.stop.get()) {
+        ticket.answer(Err(state.error_for(&ticket, cause)));
+        return;
+    }
+    state.adopt_orphans(&ticket);
+    state.operate(scope, ticket, |scope, state| command.run(scope, state));
+}

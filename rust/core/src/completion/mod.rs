@@ -1,0 +1,6 @@
+//! The way back to a host thread: a queue of items and the descriptor that announces them.
+
+mod queue;
+mod wake;
+
+pub use queue::{Queue, Waited};

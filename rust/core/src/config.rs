@@ -1,0 +1,79 @@
+//! What an isolate is made with: plain data, validated once.
+
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// Limits and options of one isolate. All sizes are bytes.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// V8 heap limit. Default 512 MiB.
+    pub max_heap_size: usize,
+    /// V8 heap size to start with; V8 decides when `None`.
+    pub initial_heap_size: Option<usize>,
+    /// Limit for array buffers, which live outside the V8 heap. Default 512 MiB.
+    pub max_buffer_bytes: usize,
+    /// Script that runs once, before anything else.
+    pub bootstrap: Option<String>,
+    /// Deadline of every operation that names none.
+    pub timeout: Option<Duration>,
+    /// Deepest nesting that converts.
+    pub max_depth: usize,
+    /// Largest encoded value, in bytes.
+    pub max_bytes: usize,
+    /// Deepest chain JavaScript -> host -> JavaScript -> ...
+    pub max_reentry: usize,
+}
+
+/// Deepest `max_depth`: what an isolate thread's stack holds with room to spare.
+pub const DEPTH_CEILING: usize = 2_000;
+/// Smallest heap in which V8 and its built-ins start.
+pub const HEAP_FLOOR: usize = 4 << 20;
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_heap_size: 512 << 20,
+            initial_heap_size: None,
+            max_buffer_bytes: 512 << 20,
+            bootstrap: None,
+            timeout: None,
+            max_depth: 100,
+            max_bytes: 10 << 20,
+            max_reentry: 64,
+        }
+    }
+}
+
+impl Config {
+    /// Checks what V8 would abort on.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming the option, the value given and the bound.
+    pub fn validate(&self) -> Result<(), Error> {
+        if self.max_heap_size < HEAP_FLOOR {
+            return Err(Error::Invalid(format!(
+                "max_heap_size must be at least {HEAP_FLOOR} bytes, got {}",
+                self.max_heap_size
+            )));
+        }
+        if let Some(initial) = self.initial_heap_size
+            && initial > self.max_heap_size
+        {
+            return Err(Error::Invalid(format!(
+                "initial_heap_size ({initial}) must not exceed max_heap_size ({})",
+                self.max_heap_size
+            )));
+        }
+        if self.max_depth == 0 || self.max_depth > DEPTH_CEILING {
+            return Err(Error::Invalid(format!(
+                "max_serialization_depth must be between 1 and {DEPTH_CEILING}, got {}",
+                self.max_depth
+            )));
+        }
+        if self.max_bytes == 0 {
+            return Err(Error::Invalid("max_serialization_bytes must be positive, got 0".into()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,449 @@
+//! V8 value to `Value`: the one outgoing walker. Runs inside a guarded entry, so getters and proxies are under the deadline.
+
+use std::collections::HashMap;
+
+use deno_core::v8;
+
+use super::exception::describe;
+use super::guard::{Budget, Failure, Step};
+use super::leaf;
+use super::numbers::write_numbers;
+use super::wire::{self, Write};
+use crate::engine::State;
+use crate::error::Error;
+use crate::value::{Handle, RemoteKind, Value, Wire};
+
+type Walked = Result<(), Box<Failure>>;
+
+/// Converts one value.
+///
+/// `None` means that V8 is terminating: the caller of the guarded entry knows the cause.
+pub(crate) fn from_v8<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    state: &State,
+    value: v8::Local<'s, v8::Value>,
+) -> Result<Value, Option<Error>> {
+    if value.is_number() {
+        return Ok(Value::Number(value.number_value(scope).unwrap_or(f64::NAN)));
+    }
+    if value.is_string() {
+        return string_value(scope, state, value.cast());
+    }
+    if value.is_undefined() {
+        return Ok(Value::Undefined);
+    }
+    if value.is_null() {
+        return Ok(Value::Null);
+    }
+    if value.is_boolean() {
+        return Ok(Value::Bool(value.is_true()));
+    }
+    v8::tc_scope!(let tc, scope);
+    let mut walker = Walker::new(state);
+    match walker.value(tc, value, None) {
+        Ok(()) => Ok(Value::Wire(Box::new(walker.wire))),
+        Err(failure) => Err(explain(tc, state, failure)),
+    }
+}
+
+/// Completes a failure with what was thrown, if something was.
+fn explain<'s>(tc: &mut v8::PinnedRef<'_, v8::TryCatch<'_, 's, v8::HandleScope<'_>>>, state: &State, mut failure: Box<Failure>) -> Option<Error> {
+    if failure.thrown {
+        if tc.has_terminated() || tc.is_execution_terminating() {
+            return None;
+        }
+        if let Some(thrown) = tc.exception() {
+            let exception = describe(tc, state, thrown, None);
+            failure.reason = format!("reading it threw {}", exception.headline());
+            failure.cause = Some(Box::new(exception));
+        }
+        tc.reset();
+    }
+    Some(failure.into_error())
+}
+
+/// Converts the arguments of a call into one array.
+pub(crate) fn arguments_from_v8<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    state: &State,
+    args: &v8::FunctionCallbackArguments<'s>,
+    skip: i32,
+) -> Result<Value, Option<Error>> {
+    v8::tc_scope!(let tc, scope);
+    let mut walker = Walker::new(state);
+    let count = (args.length() - skip).max(0);
+    walker.wire.bytes.push(wire::ARRAY);
+    walker.wire.bytes.varint(count as u64);
+    walker.next_object += 1;
+    for index in 0..count {
+        if let Err(failure) = walker.value(tc, args.get(index + skip), None) {
+            return Err(explain(tc, state, failure.at(Step::Index(index as usize))));
+        }
+    }
+    Ok(Value::Wire(Box::new(walker.wire)))
+}
+
+fn string_value(
+    scope: &mut v8::PinScope<'_, '_>,
+    state: &State,
+    text: v8::Local<'_, v8::String>,
+) -> Result<Value, Option<Error>> {
+    let budget = state.budget();
+    if text.length() > budget.bytes {
+        return Err(Some(Failure::new(too_large(budget)).into_error()));
+    }
+    let view = v8::ValueView::new(scope, text);
+    Ok(match view.data() {
+        v8::ValueViewData::OneByte(bytes) => Value::Latin1(bytes.to_vec()),
+        v8::ValueViewData::TwoByte(units) => Value::Utf16(units.to_vec()),
+    })
+}
+
+fn too_large(budget: Budget) -> String {
+    format!(
+        "larger than max_serialization_bytes ({} bytes); raise it in RuntimeConfig if this is expected",
+        budget.bytes
+    )
+}
+
+/// One conversion under way.
+struct Walker<'s, 'a> {
+    state: &'a State,
+    budget: Budget,
+    wire: Wire,
+    depth: usize,
+    /// Number of the next object.
+    next_object: u32,
+    /// Objects met so far by identity hash, with their numbers.
+    seen: HashMap<i32, Vec<(v8::Local<'s, v8::Object>, u32)>>,
+    /// Key numbers by text.
+    keys: HashMap<Vec<u8>, u32>,
+    /// The keys of the last plain object: the next one is often of the same shape.
+    shape: Vec<(v8::Local<'s, v8::Value>, u32)>,
+}
+
+impl<'s, 'a> Walker<'s, 'a> {
+    fn new(state: &'a State) -> Self {
+        Self {
+            state,
+            budget: state.budget(),
+            wire: Wire::default(),
+            depth: 0,
+            next_object: 0,
+            seen: HashMap::new(),
+            keys: HashMap::new(),
+            shape: Vec::new(),
+        }
+    }
+
+    fn check_size(&self) -> Walked {
+        if self.wire.bytes.len() > self.budget.bytes { Err(Failure::new(too_large(self.budget))) } else { Ok(()) }
+    }
+
+    /// Writes one value; `receiver` is the object it was read from.
+    fn value(
+        &mut self,
+        scope: &mut v8::PinScope<'s, '_>,
+        value: v8::Local<'s, v8::Value>,
+        receiver: Option<v8::Local<'s, v8::Object>>,
+    ) -> Walked {
+        let out = &mut self.wire.bytes;
+        if value.is_string() {
+            let text: v8::Local<'s, v8::String> = value.cast();
+            if out.len() + text.length() > self.budget.bytes {
+                return Err(Failure::new(too_large(self.budget)));
+            }
+            leaf::write_string(scope, text, out);
+        } else if value.is_number() {
+            out.number(value.number_value(scope).unwrap_or(f64::NAN));
+        } else if value.is_null() {
+            out.push(wire::NULL);
+        } else if value.is_undefined() {
+            out.push(wire::UNDEFINED);
+        } else if value.is_boolean() {
+            out.push(if value.is_true() { wire::TRUE } else { wire::FALSE });
+        } else if value.is_big_int() {
+            let big: v8::Local<'_, v8::BigInt> = value.cast();
+            if out.len() + big.word_count() * 8 > self.budget.bytes {
+                return Err(Failure::new(too_large(self.budget)));
+            }
+            leaf::write_bigint(big, out);
+        } else if value.is_symbol() {
+            return Err(Failure::new("a symbol cannot leave JavaScript"));
+        } else {
+            return self.object(scope, value.cast(), receiver);
+        }
+        self.check_size()
+    }
+
+    /// Writes an object, or a reference if it was met before.
+    fn object(
+        &mut self,
+        scope: &mut v8::PinScope<'s, '_>,
+        object: v8::Local<'s, v8::Object>,
+        receiver: Option<v8::Local<'s, v8::Object>>,
+    ) -> Walked {
+        let known = self.seen.entry(object.get_identity_hash().get()).or_default();
+        if let Some((_, number)) = known.iter().find(|(other, _)| *other == object) {
+            self.wire.bytes.push(wire::REFERENCE);
+            self.wire.bytes.varint(u64::from(*number));
+            return self.check_size();
+        }
+        known.push((object, self.next_object));
+        self.next_object += 1;
+        if self.depth >= self.budget.depth {
+            return Err(Failure::new(format!(
+                "nested deeper than max_serialization_depth ({})",
+                self.budget.depth
+            )));
+        }
+        self.depth += 1;
+        let result = self.by_kind(scope, object, receiver);
+        self.depth -= 1;
+        result?;
+        self.check_size()
+    }
+
+    fn by_kind(
+        &mut self,
+        scope: &mut v8::PinScope<'s, '_>,
+        object: v8::Local<'s, v8::Object>,
+        receiver: Option<v8::Local<'s, v8::Object>>,
+    ) -> Walked {
+        let value: v8::Local<'s, v8::Value> = object.into();
+        let state = self.state;
+        if value.is_array() {
+            self.array(scope, object.cast())
+        } else if value.is_function() {
+            let function = object.cast::<v8::Function>();
+            let name = function.get_name(scope).to_rust_string_lossy(scope);
+            let handle = state.keep(RemoteKind::Function, name, v8::Global::new(scope, value), receiver.map(|r| v8::Global::new(scope, v8::Local::<v8::Value>::from(r))));
+            self.handle(Handle::Function(handle))
+        } else if value.is_date() {
+            let time = object.cast::<v8::Date>().value_of();
+            if time.is_nan() {
+                return Err(Failure::new("an invalid Date has no Python form"));
+            }
+            self.wire.bytes.push(wire::DATE);
+            self.wire.bytes.double(time);
+            Ok(())
+        } else if value.is_map() {
+            self.map(scope, object.cast())
+        } else if value.is_set() {
+            self.set(scope, object.cast())
+        } else if value.is_array_buffer_view() {
+            let view = object.cast::<v8::ArrayBufferView>();
+            self.reserve(view.byte_length())?;
+            leaf::write_view(view, &mut self.wire.bytes);
+            Ok(())
+        } else if value.is_array_buffer() {
+            let buffer = object.cast::<v8::ArrayBuffer>();
+            self.reserve(buffer.byte_length())?;
+            leaf::write_buffer(buffer, &mut self.wire.bytes);
+            Ok(())
+        } else if value.is_native_error() {
+            let exception = describe(scope, state, value, None);
+            self.handle(Handle::Error(Box::new(exception)))
+        } else if value.is_promise() {
+            let handle = state.keep(RemoteKind::Promise, String::new(), v8::Global::new(scope, value), None);
+            self.handle(Handle::Promise(handle))
+        } else if value.is_reg_exp() {
+            self.regexp(scope, object.cast())
+        } else if let Some(reason) = refusal(value) {
+            Err(Failure::new(reason))
+        } else if value.is_boolean_object() || value.is_number_object() || value.is_string_object() || value.is_big_int_object() {
+            self.boxed(scope, object)
+        } else {
+            self.plain(scope, object)
+        }
+    }
+
+    fn reserve(&self, more: usize) -> Walked {
+        if self.wire.bytes.len() + more > self.budget.bytes { Err(Failure::new(too_large(self.budget))) } else { Ok(()) }
+    }
+
+    fn handle(&mut self, handle: Handle) -> Walked {
+        self.wire.bytes.push(wire::HANDLE);
+        self.wire.bytes.varint(self.wire.handles.len() as u64);
+        self.wire.handles.push(handle);
+        Ok(())
+    }
+
+    fn array(&mut self, scope: &mut v8::PinScope<'s, '_>, array: v8::Local<'s, v8::Array>) -> Walked {
+        let length = array.length();
+        // Each element takes at least one byte: a sparse giant fails here and not after minutes.
+        self.reserve(length as usize)?;
+        if write_numbers(scope, array, length, self.budget.bytes, &mut self.wire.bytes) {
+            return Ok(());
+        }
+        self.wire.bytes.push(wire::ARRAY);
+        self.wire.bytes.varint(u64::from(length));
+        for index in 0..length {
+            let step = || Step::Index(index as usize);
+            let item = self.read(scope, |scope| array.get_index(scope, index)).map_err(|f| f.at(step()))?;
+            self.value(scope, item, Some(array.into())).map_err(|f| f.at(step()))?;
+        }
+        Ok(())
+    }
+
+    fn plain(&mut self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Walked {
+        let names: v8::Local<'s, v8::Array> = self.read(scope, |scope| object.get_own_property_names(scope, plain_keys()))?;
+        let count = names.length();
+        if count == 0 && object.get_constructor_name().to_rust_string_lossy(scope) == "WeakRef" {
+            return Err(Failure::new("a WeakRef cannot leave JavaScript"));
+        }
+        self.reserve(count as usize)?;
+        self.wire.bytes.push(wire::OBJECT);
+        self.wire.bytes.varint(u64::from(count));
+        for position in 0..count {
+            let name: v8::Local<'s, v8::Value> = self.read(scope, |scope| names.get_index(scope, position))?;
+            self.key(scope, name, position as usize);
+            let step = |scope: &mut v8::PinScope<'s, '_>| Step::Key(name.to_rust_string_lossy(scope));
+            let item = match self.read(scope, |scope| object.get(scope, name)) {
+                Ok(item) => item,
+                Err(failure) => return Err(failure.at(step(scope))),
+            };
+            if let Err(failure) = self.value(scope, item, Some(object)) {
+                return Err(failure.at(step(scope)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes an object key: in full the first time, by number afterwards.
+    fn key(&mut self, scope: &mut v8::PinScope<'s, '_>, name: v8::Local<'s, v8::Value>, position: usize) {
+        let known = match self.shape.get(position) {
+            Some((last, number)) if *last == name => Some(*number),
+            _ => None,
+        };
+        let number = known.unwrap_or_else(|| {
+            let mut text = Vec::new();
+            leaf::write_string(scope, name.cast(), &mut text);
+            let next = self.keys.len() as u32;
+            let number = *self.keys.entry(text.clone()).or_insert(next);
+            self.shape.truncate(position.min(self.shape.len()));
+            if self.shape.len() == position {
+                self.shape.push((name, number));
+            }
+            if number == next {
+                self.wire.bytes.push(wire::KEY_NEW);
+                self.wire.bytes.extend_from_slice(&text);
+                return u32::MAX;
+            }
+            number
+        });
+        if number != u32::MAX {
+            self.wire.bytes.push(wire::KEY_AGAIN);
+            self.wire.bytes.varint(u64::from(number));
+        }
+    }
+
+    fn map(&mut self, scope: &mut v8::PinScope<'s, '_>, map: v8::Local<'s, v8::Map>) -> Walked {
+        let pairs = map.as_array(scope);
+        let count = pairs.length() / 2;
+        let mut hashable = true;
+        for index in 0..count {
+            let key = self.read(scope, |scope| pairs.get_index(scope, index * 2))?;
+            hashable &= is_hashable(key);
+        }
+        self.wire.bytes.push(if hashable { wire::MAP } else { wire::MAP_END });
+        self.wire.bytes.varint(u64::from(count));
+        for index in 0..count {
+            let key = self.read(scope, |scope| pairs.get_index(scope, index * 2))?;
+            self.value(scope, key, None).map_err(|f| f.at(Step::Index(index as usize)))?;
+            let value = self.read(scope, |scope| pairs.get_index(scope, index * 2 + 1))?;
+            if let Err(failure) = self.value(scope, value, None) {
+                let step = if key.is_string() { Step::Key(key.to_rust_string_lossy(scope)) } else { Step::Index(index as usize) };
+                return Err(failure.at(step));
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, scope: &mut v8::PinScope<'s, '_>, set: v8::Local<'s, v8::Set>) -> Walked {
+        let members = set.as_array(scope);
+        let count = members.length();
+        let mut hashable = true;
+        for index in 0..count {
+            let member = self.read(scope, |scope| members.get_index(scope, index))?;
+            hashable &= is_hashable(member);
+        }
+        self.wire.bytes.push(if hashable { wire::SET } else { wire::SET_END });
+        self.wire.bytes.varint(u64::from(count));
+        for index in 0..count {
+            let member = self.read(scope, |scope| members.get_index(scope, index))?;
+            self.value(scope, member, None).map_err(|f| f.at(Step::Index(index as usize)))?;
+        }
+        Ok(())
+    }
+
+    fn regexp(&mut self, scope: &mut v8::PinScope<'s, '_>, regexp: v8::Local<'s, v8::RegExp>) -> Walked {
+        let source = regexp.get_source(scope);
+        let name = v8::String::new(scope, "flags").map(v8::Local::<v8::Value>::from);
+        let flags = self.read(scope, |scope| regexp.get(scope, name?))?;
+        self.wire.bytes.push(wire::REGEXP);
+        leaf::write_string(scope, source, &mut self.wire.bytes);
+        if !flags.is_string() {
+            return Err(Failure::new("the flags of this RegExp are not a string"));
+        }
+        leaf::write_string(scope, flags.cast(), &mut self.wire.bytes);
+        Ok(())
+    }
+
+    /// Unwraps `new Number(1)` and the like. The number it took stays unused, on both sides.
+    fn boxed(&mut self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Walked {
+        let value: v8::Local<'s, v8::Value> = object.into();
+        self.wire.bytes.push(wire::BOXED);
+        let state = self.state;
+        let inner = self.read(scope, |scope| state.unbox(scope, value))?;
+        self.value(scope, inner, None)
+    }
+
+    /// Runs one read that may call user code (a getter, a trap).
+    fn read<T>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        read: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, T>>,
+    ) -> Result<v8::Local<'s, T>, Box<Failure>> {
+        read(scope).ok_or_else(Failure::thrown)
+    }
+}
+
+/// Own enumerable string keys, as `Object.keys` has them.
+fn plain_keys() -> v8::GetPropertyNamesArgs {
+    v8::GetPropertyNamesArgsBuilder::new()
+        .mode(v8::KeyCollectionMode::OwnOnly)
+        .property_filter(v8::PropertyFilter::ONLY_ENUMERABLE | v8::PropertyFilter::SKIP_SYMBOLS)
+        .index_filter(v8::IndexFilter::IncludeIndices)
+        .key_conversion(v8::KeyConversionMode::ConvertToString)
+        .build()
+}
+
+/// Whether the Python form of a value is hashable.
+fn is_hashable(value: v8::Local<'_, v8::Value>) -> bool {
+    if !value.is_object() || value.is_function() || value.is_date() || value.is_native_error() || value.is_promise() || value.is_reg_exp() {
+        return true;
+    }
+    value.is_array_buffer() || value.is_uint8_array()
+}
+
+/// Why an object of this kind does not leave JavaScript.
+fn refusal(value: v8::Local<'_, v8::Value>) -> Option<&'static str> {
+    Some(if value.is_weak_map() {
+        "a WeakMap cannot leave JavaScript"
+    } else if value.is_weak_set() {
+        "a WeakSet cannot leave JavaScript"
+    } else if value.is_shared_array_buffer() {
+        "a SharedArrayBuffer cannot leave JavaScript"
+    } else if value.is_symbol_object() {
+        "a Symbol object cannot leave JavaScript"
+    } else if value.is_generator_object() {
+        "a generator cannot leave JavaScript; spread it into an array"
+    } else if value.is_map_iterator() || value.is_set_iterator() {
+        "an iterator cannot leave JavaScript; spread it into an array"
+    } else if value.is_wasm_module_object() || value.is_wasm_memory_object() {
+        "a WebAssembly object cannot leave JavaScript"
+    } else {
+        return None;
+    })
+}

@@ -1,0 +1,88 @@
+//! Leaves of the outgoing walk: strings, big integers, buffers.
+
+use deno_core::v8;
+
+use super::wire::{self, Write};
+
+/// Appends a string with the tag that fits its characters.
+pub(super) fn write_string(scope: &mut v8::PinScope<'_, '_>, text: v8::Local<'_, v8::String>, out: &mut Vec<u8>) {
+    let view = v8::ValueView::new(scope, text);
+    match view.data() {
+        v8::ValueViewData::OneByte(bytes) => out.latin1(bytes),
+        v8::ValueViewData::TwoByte(units) => {
+            out.push(wire::UTF16);
+            out.varint(units.len() as u64 * 2);
+            // SAFETY: any initialised u16 slice is readable as twice as many bytes.
+            out.extend_from_slice(unsafe { std::slice::from_raw_parts(units.as_ptr().cast::<u8>(), units.len() * 2) });
+        }
+    }
+}
+
+/// Appends a BigInt.
+pub(super) fn write_bigint(value: v8::Local<'_, v8::BigInt>, out: &mut Vec<u8>) {
+    let mut words = vec![0u64; value.word_count()];
+    let (negative, words) = value.to_words_array(&mut words);
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    while bytes.last() == Some(&0) {
+        bytes.pop();
+    }
+    out.bigint(negative, &bytes);
+}
+
+/// V8's sub-tag of a typed array or data view.
+pub(super) fn view_tag(view: v8::Local<'_, v8::ArrayBufferView>) -> u8 {
+    let value: v8::Local<'_, v8::Value> = view.into();
+    if value.is_uint8_array() {
+        b'B'
+    } else if value.is_int8_array() {
+        b'b'
+    } else if value.is_uint8_clamped_array() {
+        b'C'
+    } else if value.is_int16_array() {
+        b'w'
+    } else if value.is_uint16_array() {
+        b'W'
+    } else if value.is_int32_array() {
+        b'd'
+    } else if value.is_uint32_array() {
+        b'D'
+    } else if value.is_float32_array() {
+        b'f'
+    } else if value.is_float64_array() {
+        b'F'
+    } else if value.is_big_int64_array() {
+        b'q'
+    } else if value.is_big_uint64_array() {
+        b'Q'
+    } else if value.is_typed_array() {
+        // The one kind left: Float16Array.
+        b'h'
+    } else {
+        b'?'
+    }
+}
+
+/// Appends the bytes a view covers. A detached view is empty.
+pub(super) fn write_view(view: v8::Local<'_, v8::ArrayBufferView>, out: &mut Vec<u8>) {
+    let length = view.byte_length();
+    out.push(wire::VIEW);
+    out.push(view_tag(view));
+    out.varint(length as u64);
+    let start = out.len();
+    out.resize(start + length, 0);
+    let copied = view.copy_contents(&mut out[start..]);
+    out.truncate(start + copied);
+    debug_assert_eq!(copied, length);
+}
+
+/// Appends the bytes of an array buffer.
+pub(super) fn write_buffer(buffer: v8::Local<'_, v8::ArrayBuffer>, out: &mut Vec<u8>) {
+    let length = buffer.byte_length();
+    out.push(wire::BUFFER);
+    out.varint(length as u64);
+    if let Some(data) = buffer.data() {
+        // SAFETY: `data` points at `byte_length` bytes of the buffer's store, which lives while the handle does; only this thread runs JavaScript
+        // that could write it.
+        out.extend_from_slice(unsafe { std::slice::from_raw_parts(data.as_ptr().cast::<u8>(), length) });
+    }
+}

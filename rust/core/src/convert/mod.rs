@@ -1,0 +1,14 @@
+//! Values across the V8 border: one walker per direction, for every path (results, arguments, host calls, errors).
+
+mod exception;
+mod from_v8;
+mod guard;
+mod leaf;
+mod numbers;
+mod to_v8;
+pub mod wire;
+
+pub(crate) use exception::{describe, make_error};
+pub(crate) use guard::Budget;
+pub(crate) use from_v8::{arguments_from_v8, from_v8};
+pub(crate) use to_v8::{arguments_to_v8, string_to_v8, to_v8};

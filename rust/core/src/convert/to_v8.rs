@@ -1,0 +1,95 @@
+//! `Value` to V8 value: the one incoming walker. V8's own structured-clone reader builds the objects; no user code runs.
+
+use deno_core::v8;
+use v8::ValueDeserializerHelper as _;
+
+use super::exception::make_error;
+use super::wire;
+use crate::engine::State;
+use crate::error::Error;
+use crate::host::make_function;
+use crate::value::{Handle, Value, Wire};
+
+/// Longest string V8 can hold, in characters.
+const MAX_STRING: usize = (1 << 29) - 24;
+
+/// Converts one value.
+pub(crate) fn to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, value: Value) -> Result<v8::Local<'s, v8::Value>, Error> {
+    Ok(match value {
+        Value::Undefined => v8::undefined(scope).into(),
+        Value::Null => v8::null(scope).into(),
+        Value::Bool(flag) => v8::Boolean::new(scope, flag).into(),
+        Value::Number(number) => v8::Number::new(scope, number).into(),
+        Value::Latin1(_) | Value::Utf8(_) | Value::Utf16(_) => string_to_v8(scope, &value)?.into(),
+        Value::Wire(wire) => read_wire(scope, state, *wire)?,
+    })
+}
+
+/// A string value as a V8 string.
+pub(crate) fn string_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, value: &Value) -> Result<v8::Local<'s, v8::String>, Error> {
+    let text = match value {
+        Value::Latin1(text) if text.len() <= MAX_STRING => v8::String::new_from_one_byte(scope, text, v8::NewStringType::Normal),
+        Value::Utf8(text) if text.len() <= MAX_STRING && text.is_ascii() => {
+            v8::String::new_from_one_byte(scope, text.as_bytes(), v8::NewStringType::Normal)
+        }
+        Value::Utf8(text) if text.len() <= MAX_STRING * 3 => v8::String::new_from_utf8(scope, text.as_bytes(), v8::NewStringType::Normal),
+        Value::Utf16(text) if text.len() <= MAX_STRING => v8::String::new_from_two_byte(scope, text, v8::NewStringType::Normal),
+        _ => None,
+    };
+    text.ok_or_else(|| Error::Invalid(format!("a string of {} bytes is longer than JavaScript allows ({MAX_STRING} characters)", value.size())))
+}
+
+/// The elements of an argument array.
+pub(crate) fn arguments_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, args: Vec<Value>) -> Result<Vec<v8::Local<'s, v8::Value>>, Error> {
+    args.into_iter().map(|arg| to_v8(scope, state, arg)).collect()
+}
+
+fn read_wire<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, wire: Wire) -> Result<v8::Local<'s, v8::Value>, Error> {
+    debug_assert!(wire.bytes.starts_with(&wire::HEADER));
+    v8::tc_scope!(let tc, scope);
+    let mut handles = Vec::with_capacity(wire.handles.len());
+    for handle in wire.handles {
+        handles.push(handle_to_v8(tc, state, handle)?.cast::<v8::Object>());
+    }
+    let handles = handles.into_iter().map(|object| v8::Global::new(tc, object)).collect();
+    let context = tc.get_current_context();
+    let reader = v8::ValueDeserializer::new(tc, Box::new(Handles { handles }), &wire.bytes);
+    let header = reader.read_header(context);
+    let value = if header == Some(true) { reader.read_value(context) } else { None };
+    value.ok_or_else(|| Error::conversion("$", "V8 could not build this value (out of memory, or nested too deeply)"))
+}
+
+fn handle_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, handle: Handle) -> Result<v8::Local<'s, v8::Value>, Error> {
+    match handle {
+        Handle::Function(remote) | Handle::Promise(remote) => {
+            state.kept(scope, remote.id).ok_or(Error::Released("JavaScript function"))
+        }
+        Handle::Error(exception) => Ok(make_error(scope, state, &exception)),
+        Handle::HostFunction(function) => make_function(scope, state, function).map(Into::into),
+        Handle::HostPromise(call) => {
+            let resolver = v8::PromiseResolver::new(scope).ok_or(Error::Closed)?;
+            let promise = resolver.get_promise(scope);
+            state.expect_call(call, v8::Global::new(scope, resolver), None);
+            Ok(promise.into())
+        }
+    }
+}
+
+/// Resolves handle tags while V8 reads.
+struct Handles {
+    handles: Vec<v8::Global<v8::Object>>,
+}
+
+impl v8::ValueDeserializerImpl for Handles {
+    fn read_host_object<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        reader: &dyn v8::ValueDeserializerHelper,
+    ) -> Option<v8::Local<'s, v8::Object>> {
+        let mut index = 0u32;
+        if !reader.read_uint32(&mut index) {
+            return None;
+        }
+        self.handles.get(index as usize).map(|object| v8::Local::new(scope, object))
+    }
+}

@@ -1,0 +1,13 @@
+//! One isolate's inside: the `JsRuntime`, its tables, and the guarded ways into JavaScript. Everything here stays on the isolate's thread.
+
+mod build;
+pub(crate) mod compile;
+mod handles;
+mod rejections;
+mod run;
+mod settle;
+mod state;
+
+pub(crate) use build::{Engine, build};
+pub(crate) use run::Run;
+pub(crate) use state::{State, state_of};

@@ -1,0 +1,65 @@
+//! Rejected promises that nobody handles: reported, and nothing else fails for them.
+
+use std::sync::Arc;
+
+use deno_core::v8;
+
+use super::state::{State, state_of};
+use crate::convert::describe;
+use crate::reply::{Item, OpId, Report};
+
+/// A promise rejected without a handler, so far.
+pub(super) struct Rejection {
+    promise: v8::Global<v8::Promise>,
+    owner: Option<OpId>,
+}
+
+/// Most unreported rejections that are kept at a time.
+const MOST: usize = 64;
+
+/// V8 callback: a promise was rejected without a handler, or got one later.
+pub(super) unsafe extern "C" fn on_reject(message: v8::PromiseRejectMessage<'_>) {
+    // SAFETY: V8 calls this with a valid message on the isolate's thread.
+    v8::callback_scope!(unsafe scope, &message);
+    let state = state_of(scope);
+    let promise = message.get_promise();
+    match message.get_event() {
+        v8::PromiseRejectEvent::PromiseRejectWithNoHandler => {
+            let owner = state.current_owner(scope);
+            let mut rejections = state.rejections.borrow_mut();
+            if rejections.len() < MOST {
+                rejections.push(Rejection { promise: v8::Global::new(scope, promise), owner });
+            }
+        }
+        v8::PromiseRejectEvent::PromiseHandlerAddedAfterReject => {
+            state.rejections.borrow_mut().retain(|rejection| rejection.promise != promise);
+        }
+        // Rejecting or resolving a settled promise again has no effect in the language either.
+        v8::PromiseRejectEvent::PromiseRejectAfterResolved | v8::PromiseRejectEvent::PromiseResolveAfterResolved => {}
+    }
+}
+
+impl State {
+    /// The host looks at this promise itself.
+    pub(super) fn mark_handled(&self, promise: v8::Local<'_, v8::Promise>) {
+        promise.mark_as_handled();
+        self.rejections.borrow_mut().retain(|rejection| rejection.promise != promise);
+    }
+
+    /// Reports what is still unhandled when a microtask checkpoint is over.
+    pub(super) fn report_rejections(&self, scope: &mut v8::PinScope<'_, '_>) {
+        if self.rejections.borrow().is_empty() {
+            return;
+        }
+        for rejection in self.rejections.take() {
+            let promise = v8::Local::new(scope, &rejection.promise);
+            if promise.has_handler() {
+                continue;
+            }
+            let reason = promise.result(scope);
+            let exception = describe(scope, self, reason, None);
+            let queue = rejection.owner.and_then(|id| self.live.borrow().get(&id).map(|ticket| Arc::clone(ticket.queue())));
+            self.deliver(queue, Item::Report(Arc::clone(&self.shared), Report::UnhandledRejection(Box::new(exception))));
+        }
+    }
+}

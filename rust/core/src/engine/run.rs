@@ -1,0 +1,230 @@
+//! The guarded ways into JavaScript: every entry catches exceptions, termination and panics, and says on whose behalf it runs.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use deno_core::v8;
+
+use super::State;
+use crate::convert::describe;
+use crate::error::Error;
+use crate::reply::{Cause, OpId, Ticket};
+use crate::value::Value;
+
+/// How a command left JavaScript.
+pub(crate) enum Run<'s> {
+    /// With a value, perhaps a promise.
+    Value(v8::Local<'s, v8::Value>),
+    /// With the promise of a REPL result.
+    Repl(v8::Local<'s, v8::Value>),
+    /// With an exception, or because it was stopped.
+    Threw,
+}
+
+/// Where an operation stands after its first run.
+pub(super) enum Progress {
+    /// It ended.
+    Done(Result<Value, Error>),
+    /// It waits for a promise.
+    Pending,
+}
+
+/// One entry into JavaScript on the stack.
+pub(super) struct Entry {
+    /// The operation; `None` for turns of the event loop.
+    ticket: Option<Arc<Ticket>>,
+    /// Microtasks run: whoever owns the current one is to blame, not this entry's operation.
+    checkpoint: bool,
+}
+
+impl Entry {
+    pub(super) fn must_stop(&self) -> bool {
+        self.ticket.as_ref().is_some_and(|ticket| ticket.stop.get().is_some())
+    }
+}
+
+/// A `TryCatch` over an ordinary scope.
+pub(super) type Catch<'a, 'b, 's, 'i> = v8::PinnedRef<'a, v8::TryCatch<'b, 's, v8::HandleScope<'i>>>;
+
+impl State {
+    /// Runs an operation until it ends or waits for a promise.
+    pub(crate) fn operate<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        ticket: Arc<Ticket>,
+        run: impl FnOnce(&mut v8::PinScope<'s, '_>, &Self) -> Result<Run<'s>, Error>,
+    ) {
+        self.live.borrow_mut().insert(ticket.id, Arc::clone(&ticket));
+        self.shared.watch(&ticket);
+        let start = std::time::Instant::now();
+        let previous = self.begin(scope, Some(&ticket));
+        let progress = contained(|| {
+            v8::tc_scope!(let tc, scope);
+            let progress = match run(tc, self) {
+                Ok(Run::Value(value)) => self.follow(tc, &ticket, value, false),
+                Ok(Run::Repl(value)) => self.follow(tc, &ticket, value, true),
+                Ok(Run::Threw) => {
+                    let error = self.failure(tc, &ticket);
+                    self.checkpoint(tc);
+                    Progress::Done(Err(error))
+                }
+                Err(error) => Progress::Done(Err(error)),
+            };
+            tc.reset();
+            progress
+        });
+        self.end(scope, previous);
+        self.shared.counters.ran(start.elapsed());
+        match progress {
+            Ok(Progress::Done(outcome)) => self.finish(&ticket, outcome),
+            Ok(Progress::Pending) => {
+                ticket.now_pending();
+                self.check_reentry(&ticket);
+            }
+            Err(panic) => self.finish(&ticket, Err(panic)),
+        }
+    }
+
+    /// Runs something that belongs to no one command: settling a promise, a turn of the event loop.
+    pub(crate) fn turn<'s>(&self, scope: &mut v8::PinScope<'s, '_>, owner: Option<OpId>, run: impl FnOnce(&mut v8::PinScope<'s, '_>)) {
+        let ticket = owner.and_then(|id| self.live.borrow().get(&id).cloned());
+        let previous = self.begin(scope, ticket.as_ref());
+        let ran = contained(|| {
+            v8::tc_scope!(let tc, scope);
+            run(tc);
+            if tc.is_execution_terminating() {
+                tc.cancel_terminate_execution();
+            }
+            self.checkpoint(tc);
+            tc.reset();
+        });
+        self.end(scope, previous);
+        if let (Err(panic), Some(ticket)) = (ran, ticket) {
+            self.finish(&ticket, Err(panic));
+        }
+    }
+
+    /// Runs deno_core's event loop as a turn of its own. deno_core makes its own scopes.
+    pub(super) fn event_loop_turn<T>(&self, poll: impl FnOnce() -> T) -> Option<T> {
+        self.entries.borrow_mut().push(Entry { ticket: None, checkpoint: true });
+        let polled = contained(poll).ok();
+        self.entries.borrow_mut().pop();
+        polled
+    }
+
+    /// Pushes an entry and makes `ticket` the owner of everything that starts inside.
+    fn begin<'s>(&self, scope: &mut v8::PinScope<'s, '_>, ticket: Option<&Arc<Ticket>>) -> v8::Local<'s, v8::Value> {
+        let previous = scope.get_continuation_preserved_embedder_data();
+        let owner: v8::Local<'_, v8::Value> = match ticket {
+            Some(ticket) => v8::Number::new(scope, ticket.id as f64).into(),
+            None => v8::undefined(scope).into(),
+        };
+        scope.set_continuation_preserved_embedder_data(owner);
+        self.entries.borrow_mut().push(Entry { ticket: ticket.cloned(), checkpoint: false });
+        previous
+    }
+
+    /// Takes the entry off again. Afterwards V8 is not terminating, whatever happened inside.
+    fn end(&self, scope: &mut v8::PinScope<'_, '_>, previous: v8::Local<'_, v8::Value>) {
+        self.entries.borrow_mut().pop();
+        if scope.is_execution_terminating() {
+            scope.cancel_terminate_execution();
+        }
+        scope.set_continuation_preserved_embedder_data(previous);
+    }
+
+    /// The error of a run that left by exception or termination. Called with the `TryCatch` that caught it.
+    pub(super) fn failure(&self, tc: &mut Catch<'_, '_, '_, '_>, ticket: &Ticket) -> Error {
+        if tc.has_terminated() || tc.is_execution_terminating() {
+            tc.cancel_terminate_execution();
+            return self.stop_error(ticket);
+        }
+        let message = tc.message();
+        match tc.exception() {
+            Some(thrown) => {
+                let exception = describe(tc, self, thrown, message);
+                if tc.is_execution_terminating() {
+                    tc.cancel_terminate_execution();
+                    return self.stop_error(ticket);
+                }
+                Error::JavaScript(Box::new(exception))
+            }
+            None => self.stop_error(ticket),
+        }
+    }
+
+    /// Why an operation was stopped.
+    pub(super) fn stop_error(&self, ticket: &Ticket) -> Error {
+        let cause = ticket.stop.get().or_else(|| self.shared.stopped()).unwrap_or(Cause::Cancelled);
+        self.error_for(ticket, cause)
+    }
+
+    /// Runs microtasks, unless they run already further out. Afterwards V8 is not terminating.
+    pub(super) fn checkpoint(&self, scope: &mut v8::PinScope<'_, '_>) {
+        if self.checkpoints.get() > 0 {
+            return;
+        }
+        self.set_checkpoint(true);
+        self.checkpoints.set(1);
+        scope.perform_microtask_checkpoint();
+        self.checkpoints.set(0);
+        if scope.is_execution_terminating() {
+            // V8 threw the whole queue away: other operations may have lost their continuation.
+            self.dropped_microtasks.set(true);
+            scope.cancel_terminate_execution();
+        }
+        self.set_checkpoint(false);
+        self.report_rejections(scope);
+    }
+
+    fn set_checkpoint(&self, on: bool) {
+        if let Some(entry) = self.entries.borrow_mut().last_mut() {
+            entry.checkpoint = on;
+        }
+    }
+
+    /// Runs in V8's interrupt callback, on this thread, with JavaScript on the stack: is it JavaScript that must stop?
+    pub(crate) fn should_terminate(&self, scope: &v8::PinScope<'_, '_>) -> bool {
+        if self.shared.is_stopped() || self.heap_exceeded.get() {
+            return true;
+        }
+        let entries = self.entries.borrow();
+        let Some((top, below)) = entries.split_last() else { return false };
+        if below.iter().any(Entry::must_stop) {
+            return true;
+        }
+        if !top.checkpoint {
+            return top.must_stop();
+        }
+        let live = self.live.borrow();
+        match self.current_owner(scope).and_then(|id| live.get(&id)) {
+            Some(owner) => owner.stop.get().is_some(),
+            // Microtasks of an operation that ended keep others waiting: those that gave up waiting end it.
+            None => live.values().any(|ticket| ticket.stop.get().is_some()) || self.shared.has_overdue(),
+        }
+    }
+
+    /// Runs in V8's near-heap-limit callback: marks who must stop for it.
+    pub(crate) fn heap_limit_reached(&self) {
+        self.heap_exceeded.set(true);
+        for entry in self.entries.borrow().iter().rev() {
+            if let Some(ticket) = &entry.ticket {
+                ticket.stop.set(Cause::HeapLimit);
+                break;
+            }
+        }
+    }
+}
+
+/// Runs `run`; a panic becomes an error. What `run` borrowed is per-isolate state that stays consistent between statements.
+fn contained<T>(run: impl FnOnce() -> T) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| Error::Panic(panic_text(panic.as_ref())))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "a panic without text".into())
+}

@@ -1,0 +1,264 @@
+//! The one place that follows a result to its end: thenables, promises, conversion, the answer.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use deno_core::v8;
+
+use super::run::{Catch, Progress};
+use super::state::{State, state_of};
+use crate::convert::{describe, from_v8};
+use crate::error::Error;
+use crate::reply::{Cause, OpId, Ticket};
+use crate::value::Value;
+
+/// An operation that waits for a promise.
+///
+/// The promise is held weakly: whoever can still settle it keeps it alive. If the collector takes it, nobody can.
+pub(super) struct Pending {
+    ticket: Arc<Ticket>,
+    /// Its finalizer reports the operation as unreachable.
+    _promise: v8::Weak<v8::Promise>,
+    /// The promise's value is a REPL result to unwrap.
+    repl: bool,
+}
+
+impl State {
+    /// Follows the value of a run: microtasks first, then its promise if it is one.
+    pub(super) fn follow<'s>(&self, tc: &mut Catch<'_, '_, 's, '_>, ticket: &Arc<Ticket>, value: v8::Local<'s, v8::Value>, repl: bool) -> Progress {
+        self.checkpoint(tc);
+        let value = if value.is_promise() {
+            value
+        } else {
+            match self.assimilate(tc, value) {
+                Ok(value) => value,
+                Err(()) => return Progress::Done(Err(self.failure(tc, ticket))),
+            }
+        };
+        let Ok(promise) = v8::Local::<v8::Promise>::try_from(value) else {
+            return Progress::Done(self.convert(tc, ticket, value));
+        };
+        match promise.state() {
+            v8::PromiseState::Fulfilled => {
+                let value = promise.result(tc);
+                Progress::Done(self.unwrap(tc, ticket, value, repl))
+            }
+            v8::PromiseState::Rejected => {
+                self.mark_handled(promise);
+                let reason = promise.result(tc);
+                Progress::Done(Err(self.rejected(tc, ticket, reason)))
+            }
+            v8::PromiseState::Pending if ticket.stop.get().is_some() => Progress::Done(Err(self.stop_error(ticket))),
+            v8::PromiseState::Pending => self.wait_for(tc, ticket, promise, repl),
+        }
+    }
+
+    /// Turns a thenable into a promise, as `await` does. Other values stay what they are.
+    fn assimilate<'s>(&self, tc: &mut Catch<'_, '_, 's, '_>, value: v8::Local<'s, v8::Value>) -> Result<v8::Local<'s, v8::Value>, ()> {
+        if !value.is_object() || value.is_array() || value.is_function() {
+            return Ok(value);
+        }
+        let object: v8::Local<'s, v8::Object> = value.cast();
+        let key = v8::String::new(tc, "then").ok_or(())?;
+        // Looking for the key first spares objects without it a second read of a getter.
+        if object.has(tc, key.into()) != Some(true) {
+            return if tc.has_caught() { Err(()) } else { Ok(value) };
+        }
+        let then = object.get(tc, key.into()).ok_or(())?;
+        if !then.is_function() {
+            return Ok(value);
+        }
+        let resolver = v8::PromiseResolver::new(tc).ok_or(())?;
+        resolver.resolve(tc, value).ok_or(())?;
+        self.checkpoint(tc);
+        Ok(resolver.get_promise(tc).into())
+    }
+
+    fn wait_for<'s>(&self, tc: &mut Catch<'_, '_, 's, '_>, ticket: &Arc<Ticket>, promise: v8::Local<'s, v8::Promise>, repl: bool) -> Progress {
+        let id = v8::Number::new(tc, ticket.id as f64);
+        let fulfilled = v8::Function::builder(on_fulfilled).data(id.into()).build(tc);
+        let rejected = v8::Function::builder(on_rejected).data(id.into()).build(tc);
+        let (Some(fulfilled), Some(rejected)) = (fulfilled, rejected) else {
+            return Progress::Done(Err(self.failure(tc, ticket)));
+        };
+        if promise.then2(tc, fulfilled, rejected).is_none() {
+            return Progress::Done(Err(self.failure(tc, ticket)));
+        }
+        let unreachable = Rc::clone(&self.unreachable);
+        let op = ticket.id;
+        let weak = v8::Weak::with_guaranteed_finalizer(tc, promise, Box::new(move || unreachable.borrow_mut().push(op)));
+        self.pending.borrow_mut().insert(op, Pending { ticket: Arc::clone(ticket), _promise: weak, repl });
+        self.shared.counters.pending_changed(self.pending.borrow().len());
+        Progress::Pending
+    }
+
+    fn unwrap<'s>(&self, tc: &mut Catch<'_, '_, 's, '_>, ticket: &Ticket, value: v8::Local<'s, v8::Value>, repl: bool) -> Result<Value, Error> {
+        if !repl {
+            return self.convert(tc, ticket, value);
+        }
+        let inner = v8::Local::<v8::Object>::try_from(value).ok().and_then(|object| {
+            let key = v8::String::new(tc, ".repl_result")?;
+            object.get(tc, key.into())
+        });
+        match inner {
+            Some(inner) => self.convert(tc, ticket, inner),
+            None => Err(self.failure(tc, ticket)),
+        }
+    }
+
+    fn convert<'s>(&self, tc: &mut Catch<'_, '_, 's, '_>, ticket: &Ticket, value: v8::Local<'s, v8::Value>) -> Result<Value, Error> {
+        from_v8(tc, self, value).map_err(|error| {
+            error.unwrap_or_else(|| {
+                tc.cancel_terminate_execution();
+                self.stop_error(ticket)
+            })
+        })
+    }
+
+    fn rejected<'s>(&self, tc: &mut Catch<'_, '_, 's, '_>, ticket: &Ticket, reason: v8::Local<'s, v8::Value>) -> Error {
+        let message = v8::Exception::create_message(tc, reason);
+        let exception = describe(tc, self, reason, Some(message));
+        if tc.is_execution_terminating() {
+            tc.cancel_terminate_execution();
+            return self.stop_error(ticket);
+        }
+        Error::JavaScript(Box::new(exception))
+    }
+
+    /// A pending promise settled.
+    fn settled<'s>(&self, scope: &mut v8::PinScope<'s, '_>, op: OpId, value: v8::Local<'s, v8::Value>, fulfilled: bool) {
+        let Some(pending) = self.pending.borrow_mut().remove(&op) else { return };
+        let ticket = Arc::clone(&pending.ticket);
+        v8::tc_scope!(let tc, scope);
+        let terminated_before = tc.is_execution_terminating();
+        let outcome = if fulfilled { self.unwrap(tc, &ticket, value, pending.repl) } else { Err(self.rejected(tc, &ticket, value)) };
+        debug_assert!(!terminated_before);
+        drop(pending);
+        self.finish(&ticket, outcome);
+    }
+
+    /// Ends an operation.
+    pub(super) fn finish(&self, ticket: &Arc<Ticket>, outcome: Result<Value, Error>) {
+        self.live.borrow_mut().remove(&ticket.id);
+        self.shared.unwatch(ticket);
+        if matches!(ticket.stop.get(), Some(Cause::Cancelled | Cause::Timeout | Cause::HeapLimit)) {
+            self.abandon_calls(ticket.id);
+        }
+        ticket.answer(outcome);
+    }
+
+    /// Ends an operation that must stop and is not on the stack.
+    pub(crate) fn stop_operation(&self, ticket: &Arc<Ticket>) {
+        let pending = self.pending.borrow_mut().remove(&ticket.id);
+        let waits = pending.is_some();
+        drop(pending);
+        let on_stack = !waits && self.live.borrow().contains_key(&ticket.id);
+        if !on_stack {
+            // A request that is still queued behind this message finds the cause itself; the answer need not wait for it.
+            let error = self.stop_error(ticket);
+            self.finish(ticket, Err(error));
+        }
+    }
+
+    /// A nested operation whose promise cannot make progress before its own caller goes on.
+    pub(super) fn check_reentry(&self, ticket: &Arc<Ticket>) {
+        if ticket.blocking && !self.waiting.borrow().is_empty() && self.checkpoints.get() > 0 {
+            drop(self.pending.borrow_mut().remove(&ticket.id));
+            self.finish(
+                ticket,
+                Err(Error::Deadlock(
+                    "a host function called by a promise job evaluates JavaScript and blocks for a promise of the same runtime: promise jobs run \
+                     one at a time, so neither can finish. Make the host function async and await the evaluation"
+                        .into(),
+                )),
+            );
+        }
+    }
+
+    /// Ends every operation, for good.
+    pub(crate) fn end_all(&self, cause: Cause) {
+        let tickets: Vec<_> = self.live.borrow().values().cloned().collect();
+        for ticket in tickets {
+            drop(self.pending.borrow_mut().remove(&ticket.id));
+            ticket.stop.set(cause);
+            self.abandon_calls(ticket.id);
+            self.finish(&ticket, Err(self.error_for(&ticket, cause)));
+        }
+    }
+
+    /// Ends operations whose promise the collector found unreachable; `cause` says what that means.
+    pub(crate) fn end_unreachable(&self, cause: Cause) {
+        for op in self.unreachable.take() {
+            let pending = self.pending.borrow_mut().remove(&op);
+            if let Some(pending) = pending {
+                let ticket = Arc::clone(&pending.ticket);
+                drop(pending);
+                self.finish(&ticket, Err(self.error_for(&ticket, cause)));
+            }
+        }
+    }
+
+    /// Ends blocking operations that wait for a loop which they themselves block: every host call in flight is a task of that loop.
+    pub(crate) fn end_blocked(&self) {
+        let blocked: Vec<_> = {
+            let calls = self.calls.borrow();
+            let live = self.live.borrow();
+            let tasks_of = |ticket: &Ticket| {
+                !calls.is_empty()
+                    && calls.values().all(|expected| {
+                        let waits = expected.owner.and_then(|id| live.get(&id)).is_none_or(|owner| !owner.blocking);
+                        waits && expected.queue.as_ref().is_some_and(|queue| Arc::ptr_eq(queue, ticket.queue()))
+                    })
+            };
+            let pending = self.pending.borrow();
+            pending
+                .values()
+                .filter(|pending| pending.ticket.blocking && pending.ticket.queue().is_blocked_loop() && tasks_of(&pending.ticket))
+                .map(|pending| Arc::clone(&pending.ticket))
+                .collect()
+        };
+        for ticket in blocked {
+            drop(self.pending.borrow_mut().remove(&ticket.id));
+            self.finish(
+                &ticket,
+                Err(Error::Deadlock(
+                    "a blocking call waits for JavaScript, JavaScript waits for async host functions, and these need the event loop that the blocking                      call keeps from running. Await eval_async (or call_async) on this loop instead"
+                        .into(),
+                )),
+            );
+        }
+    }
+
+    /// Whether an operation waits for a promise.
+    pub(crate) fn has_pending(&self) -> bool {
+        !self.pending.borrow().is_empty()
+    }
+
+    /// Whether microtasks were dropped since the last call.
+    pub(crate) fn take_dropped(&self) -> bool {
+        self.dropped_microtasks.take()
+    }
+
+    /// Housekeeping after each message: what other threads and the collector released.
+    pub(crate) fn tidy(&self, scope: &mut v8::PinScope<'_, '_>) {
+        self.sweep();
+        if self.heap_exceeded.get() && self.entries.borrow().is_empty() {
+            self.heap_exceeded.set(false);
+            crate::limits::recover_heap(scope, self);
+        }
+    }
+}
+
+fn settle_from_callback<'s>(scope: &mut v8::PinScope<'s, '_>, args: &v8::FunctionCallbackArguments<'s>, fulfilled: bool) {
+    let state = state_of(scope);
+    let op = args.data().number_value(scope).unwrap_or(0.0) as OpId;
+    state.settled(scope, op, args.get(0), fulfilled);
+}
+
+fn on_fulfilled<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, _: v8::ReturnValue<'_>) {
+    settle_from_callback(scope, &args, true);
+}
+
+fn on_rejected<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, _: v8::ReturnValue<'_>) {
+    settle_from_callback(scope, &args, false);
+}

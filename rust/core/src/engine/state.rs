@@ -1,0 +1,353 @@
+//! The tables of one isolate. Shared by reference between the driver and V8 callbacks on the same thread; no borrow is held while
+//! JavaScript runs.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use deno_core::v8;
+
+use super::handles::Handles;
+use super::run::Entry;
+use super::settle::Pending;
+use crate::completion::Queue;
+use crate::convert::Budget;
+use crate::error::Error;
+use crate::host::HostRef;
+use crate::isolate::{CallOutcome, Message, Shared};
+use crate::reply::{CallId, Cause, HostCall, Item, OpId, Ticket};
+use crate::spin::Spin;
+use crate::value::HostFunction;
+
+/// A host function that JavaScript can reach.
+pub(crate) struct BoundFunction {
+    /// The callable.
+    pub(crate) function: HostFunction,
+    /// Tells when JavaScript cannot reach it any more.
+    weak: Option<v8::Weak<v8::Function>>,
+}
+
+/// An async host call that JavaScript awaits.
+pub(crate) struct Expected {
+    /// Resolves the promise JavaScript got.
+    pub(crate) resolver: v8::Global<v8::PromiseResolver>,
+    /// The operation that called, if it was alive.
+    pub(crate) owner: Option<OpId>,
+    /// Where the call went, to abandon it there.
+    pub(crate) queue: Option<Arc<Queue>>,
+}
+
+/// Everything one isolate knows.
+pub(crate) struct State {
+    /// What other threads see of this isolate.
+    pub(crate) shared: Arc<Shared>,
+    /// The one context.
+    pub(crate) context: v8::Global<v8::Context>,
+    /// The mailbox's receiving end.
+    pub(crate) mailbox: flume::Receiver<Message>,
+    /// Entries into JavaScript on this thread's stack, innermost last.
+    pub(super) entries: RefCell<Vec<Entry>>,
+    /// Operations that were accepted and have not ended.
+    pub(super) live: RefCell<HashMap<OpId, Arc<Ticket>>>,
+    /// Operations that wait for a promise.
+    pub(super) pending: RefCell<HashMap<OpId, Pending>>,
+    /// Operations whose promise was found unreachable by the collector.
+    pub(super) unreachable: Rc<RefCell<Vec<OpId>>>,
+    /// V8 dropped its microtask queue: look for operations that were lost with it.
+    pub(super) dropped_microtasks: Cell<bool>,
+    /// JavaScript objects that the host holds.
+    pub(super) handles: RefCell<Handles>,
+    /// Host functions by number.
+    pub(crate) host_functions: RefCell<HashMap<u64, BoundFunction>>,
+    /// Numbers of functions that JavaScript dropped.
+    pub(crate) dead_functions: Rc<RefCell<Vec<u64>>>,
+    next_function: Cell<u64>,
+    /// Numbered operations (`register_op`).
+    pub(crate) operations: RefCell<HashMap<u32, HostFunction>>,
+    /// Synchronous host calls that JavaScript waits for, innermost last.
+    pub(crate) waiting: RefCell<Vec<CallId>>,
+    /// Answers of waiting calls further out than the innermost.
+    pub(crate) answered: RefCell<HashMap<CallId, CallOutcome>>,
+    /// Async host calls that JavaScript awaits.
+    pub(crate) calls: RefCell<HashMap<CallId, Expected>>,
+    /// Requests that must wait until JavaScript has left the stack.
+    pub(crate) deferred: RefCell<VecDeque<Message>>,
+    /// Host exceptions behind JavaScript errors, by number.
+    host_errors: RefCell<HashMap<u64, HostRef>>,
+    next_error: Cell<u64>,
+    /// The private key under which an error carries its number.
+    host_key: v8::Global<v8::Private>,
+    /// `valueOf` of Boolean, Number, String and BigInt, as they were before user code ran.
+    value_of: Vec<v8::Global<v8::Function>>,
+    /// Rejected promises that nobody handles yet.
+    pub(super) rejections: RefCell<Vec<super::rejections::Rejection>>,
+    /// The queue of the loop this runtime calls home, for background JavaScript.
+    home: RefCell<Option<Arc<Queue>>>,
+    /// Calls and reports for which nobody was there.
+    orphans: RefCell<Vec<Item>>,
+    /// How long this thread spins for its next message.
+    spin: RefCell<Spin>,
+    /// The heap limit was reached.
+    pub(super) heap_exceeded: Cell<bool>,
+    /// Microtask checkpoints on the stack.
+    pub(super) checkpoints: Cell<u32>,
+}
+
+/// The state of the isolate that owns `scope`.
+pub(crate) fn state_of(scope: &v8::PinScope<'_, '_>) -> Rc<State> {
+    // Set once when the isolate is built, before any JavaScript runs.
+    match scope.get_slot::<Rc<State>>() {
+        Some(state) => Rc::clone(state),
+        None => unreachable!("the isolate has no state slot"),
+    }
+}
+
+impl State {
+    pub(super) fn new(
+        scope: &mut v8::PinScope<'_, '_>,
+        shared: Arc<Shared>,
+        mailbox: flume::Receiver<Message>,
+        context: v8::Global<v8::Context>,
+    ) -> Self {
+        let key = v8::Private::new(scope, None);
+        Self {
+            shared,
+            context,
+            mailbox,
+            entries: RefCell::default(),
+            live: RefCell::default(),
+            pending: RefCell::default(),
+            unreachable: Rc::default(),
+            dropped_microtasks: Cell::default(),
+            handles: RefCell::default(),
+            host_functions: RefCell::default(),
+            dead_functions: Rc::default(),
+            next_function: Cell::default(),
+            operations: RefCell::default(),
+            waiting: RefCell::default(),
+            answered: RefCell::default(),
+            calls: RefCell::default(),
+            deferred: RefCell::default(),
+            host_errors: RefCell::default(),
+            next_error: Cell::default(),
+            host_key: v8::Global::new(scope, key),
+            value_of: intrinsic_value_of(scope),
+            rejections: RefCell::default(),
+            home: RefCell::default(),
+            orphans: RefCell::default(),
+            spin: RefCell::default(),
+            heap_exceeded: Cell::default(),
+            checkpoints: Cell::default(),
+        }
+    }
+
+    /// Limits of one conversion.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget { depth: self.shared.config.max_depth, bytes: self.shared.config.max_bytes }
+    }
+
+    /// The error for a stopped operation.
+    pub(crate) fn error_for(&self, ticket: &Ticket, cause: Cause) -> Error {
+        ticket.error_for(cause, self.shared.config.max_heap_size)
+    }
+
+    /// The next message, spinning briefly and then sleeping; `None` when every sender is gone.
+    pub(crate) fn next_message(&self) -> Option<Message> {
+        let found = self.spin_for_message();
+        let start = std::time::Instant::now();
+        let message = self.mailbox.recv().ok()?;
+        self.shared.took_mail();
+        if !found {
+            self.learn(start.elapsed());
+        }
+        Some(message)
+    }
+
+    /// Spins for a message; true if one is there.
+    pub(crate) fn spin_for_message(&self) -> bool {
+        let shared = &self.shared;
+        self.spin.borrow_mut().until(|| shared.has_mail())
+    }
+
+    /// Tells the spin how long the last sleep was.
+    pub(crate) fn learn(&self, slept: std::time::Duration) {
+        self.spin.borrow_mut().learn(slept);
+    }
+
+    /// Whether JavaScript on this thread's stack must unwind.
+    pub(crate) fn must_stop(&self) -> bool {
+        self.shared.is_stopped() || self.entries.borrow().iter().any(Entry::must_stop)
+    }
+
+    /// The live operation for which JavaScript runs now: it follows promises and timers.
+    pub(crate) fn current_owner(&self, scope: &v8::PinScope<'_, '_>) -> Option<OpId> {
+        let data = scope.get_continuation_preserved_embedder_data();
+        let id = data.is_number().then(|| data.cast::<v8::Number>().value() as OpId)?;
+        self.live.borrow().contains_key(&id).then_some(id)
+    }
+
+    /// The primitive in a boxed primitive, without user code.
+    pub(crate) fn unbox<'s>(&self, scope: &mut v8::PinScope<'s, '_>, boxed: v8::Local<'s, v8::Value>) -> Option<v8::Local<'s, v8::Value>> {
+        let index = if boxed.is_boolean_object() {
+            0
+        } else if boxed.is_number_object() {
+            1
+        } else if boxed.is_string_object() {
+            2
+        } else {
+            3
+        };
+        let value_of = v8::Local::new(scope, self.value_of.get(index)?);
+        value_of.call(scope, boxed, &[])
+    }
+
+    // ---- host functions ------------------------------------------------------------------------------------------
+
+    /// Enters a host function into the table.
+    pub(crate) fn add_host_function(&self, function: HostFunction) -> u64 {
+        let number = self.next_function.get();
+        self.next_function.set(number + 1);
+        self.host_functions.borrow_mut().insert(number, BoundFunction { function, weak: None });
+        number
+    }
+
+    /// Ties the table's entry to the life of the JavaScript function.
+    pub(crate) fn attach_weak(&self, number: u64, weak: v8::Weak<v8::Function>) {
+        if let Some(entry) = self.host_functions.borrow_mut().get_mut(&number) {
+            entry.weak = Some(weak);
+        }
+    }
+
+    /// Frees what the collector and other threads released since the last time.
+    pub(super) fn sweep(&self) {
+        for number in self.dead_functions.take() {
+            let entry = self.host_functions.borrow_mut().remove(&number);
+            drop(entry);
+        }
+        let released = self.shared.take_releases();
+        if !released.is_empty() {
+            self.handles.borrow_mut().release(&released);
+        }
+    }
+
+    // ---- host errors ---------------------------------------------------------------------------------------------
+
+    /// Remembers which host exception a JavaScript error stands for.
+    pub(crate) fn remember_host_error(&self, scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Object>, host: HostRef) {
+        /// Errors whose host exception is kept; older ones come back without it.
+        const MOST: u64 = 4096;
+        let number = self.next_error.get();
+        self.next_error.set(number + 1);
+        let key = v8::Local::new(scope, &self.host_key);
+        let value = v8::Number::new(scope, number as f64);
+        error.set_private(scope, key, value.into());
+        let mut errors = self.host_errors.borrow_mut();
+        errors.insert(number, host);
+        if number >= MOST {
+            errors.remove(&(number - MOST));
+        }
+    }
+
+    /// The host exception behind a JavaScript error.
+    pub(crate) fn host_error_of(&self, scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Object>) -> Option<HostRef> {
+        let key = v8::Local::new(scope, &self.host_key);
+        let value = error.get_private(scope, key)?;
+        let number = value.is_number().then(|| value.cast::<v8::Number>().value() as u64)?;
+        self.host_errors.borrow().get(&number).cloned()
+    }
+
+    // ---- delivery to the host ------------------------------------------------------------------------------------
+
+    /// Sets the home queue.
+    pub(crate) fn set_home(&self, queue: Arc<Queue>) {
+        *self.home.borrow_mut() = Some(queue);
+        self.redeliver();
+    }
+
+    /// Sends a host call to the thread it belongs to: the caller's, else the home loop, else any thread that waits.
+    pub(crate) fn deliver_call(&self, call: HostCall) {
+        let queue = call.op.and_then(|id| self.live.borrow().get(&id).map(|ticket| Arc::clone(ticket.queue())));
+        self.deliver(queue, Item::Call(call));
+    }
+
+    /// Sends an item to `queue`, or to whoever is there.
+    pub(super) fn deliver(&self, queue: Option<Arc<Queue>>, item: Item) {
+        let home = self.home.borrow().clone();
+        let others: Vec<_> = self.live.borrow().values().map(|ticket| Arc::clone(ticket.queue())).collect();
+        let mut item = item;
+        for queue in queue.into_iter().chain(home).chain(others) {
+            match queue.push(item) {
+                Ok(()) => return,
+                Err(back) => item = back,
+            }
+        }
+        self.orphans.borrow_mut().push(item);
+    }
+
+    /// A caller arrived: it gets what waited for one.
+    pub(crate) fn adopt_orphans(&self, ticket: &Ticket) {
+        for item in self.orphans.take() {
+            if let Err(item) = ticket.queue().push(item) {
+                self.orphans.borrow_mut().push(item);
+            }
+        }
+    }
+
+    fn redeliver(&self) {
+        for item in self.orphans.take() {
+            self.deliver(None, item);
+        }
+    }
+
+    /// Notes that JavaScript awaits `call`.
+    pub(crate) fn expect_call(&self, call: CallId, resolver: v8::Global<v8::PromiseResolver>, owner: Option<OpId>) {
+        let queue = owner.and_then(|id| self.live.borrow().get(&id).map(|ticket| Arc::clone(ticket.queue())));
+        self.calls.borrow_mut().insert(call, Expected { resolver, owner, queue });
+    }
+
+    /// Tells the host that the coroutines an operation awaited are no longer wanted.
+    pub(super) fn abandon_calls(&self, owner: OpId) {
+        let mut abandoned: Vec<(Arc<Queue>, CallId)> = Vec::new();
+        for (call, expected) in self.calls.borrow().iter() {
+            if expected.owner == Some(owner)
+                && let Some(queue) = &expected.queue
+            {
+                abandoned.push((Arc::clone(queue), *call));
+            }
+        }
+        for (queue, call) in abandoned {
+            // A closed loop has cancelled its tasks itself.
+            let _ = queue.push(Item::Abandon(vec![call]));
+        }
+    }
+
+    /// Drops every handle, before the isolate goes.
+    pub(super) fn clear(&self) {
+        self.pending.borrow_mut().clear();
+        self.calls.borrow_mut().clear();
+        self.rejections.borrow_mut().clear();
+        let functions = self.host_functions.take();
+        drop(functions);
+        self.operations.borrow_mut().clear();
+        *self.handles.borrow_mut() = Handles::default();
+        self.orphans.borrow_mut().clear();
+        self.deferred.borrow_mut().clear();
+        self.host_errors.borrow_mut().clear();
+    }
+}
+
+/// Captures the intrinsics that [`State::unbox`] calls.
+fn intrinsic_value_of(scope: &mut v8::PinScope<'_, '_>) -> Vec<v8::Global<v8::Function>> {
+    let global = scope.get_current_context().global(scope);
+    let mut walk = |path: [&'static str; 3]| {
+        let mut value: v8::Local<'_, v8::Value> = global.into();
+        for name in path {
+            let key = v8::String::new(scope, name)?;
+            value = value.cast::<v8::Object>().get(scope, key.into())?;
+        }
+        let function: v8::Local<'_, v8::Function> = value.try_cast().ok()?;
+        Some(v8::Global::new(scope, function))
+    };
+    ["Boolean", "Number", "String", "BigInt"].into_iter().filter_map(|class| walk([class, "prototype", "valueOf"])).collect()
+}

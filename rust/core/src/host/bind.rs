@@ -1,0 +1,56 @@
+//! Putting host functions and objects on the JavaScript global. Names travel as strings, never as source text.
+
+use deno_core::v8;
+
+use super::call::{host_operation_async, host_operation_sync};
+use crate::convert::to_v8;
+use crate::engine::State;
+use crate::error::Error;
+use crate::value::Value;
+
+/// What a bind command puts in place.
+#[derive(Debug)]
+pub enum Binding {
+    /// A property of `globalThis`.
+    Global {
+        /// Property name.
+        name: String,
+        /// Function, object or plain data.
+        value: Value,
+    },
+    /// A numbered operation behind `__host_op_sync__` / `__host_op_async__`.
+    Operation {
+        /// The number JavaScript passes.
+        id: u32,
+        /// The handler.
+        function: crate::value::HostFunction,
+    },
+}
+
+/// Carries a binding out.
+pub(crate) fn bind_global(scope: &mut v8::PinScope<'_, '_>, state: &State, binding: Binding) -> Result<(), Error> {
+    match binding {
+        Binding::Global { name, value } => {
+            let value = to_v8(scope, state, value)?;
+            define(scope, &name, value)
+        }
+        Binding::Operation { id, function } => {
+            state.operations.borrow_mut().insert(id, function);
+            let sync = v8::Function::new(scope, host_operation_sync).ok_or(Error::Closed)?;
+            define(scope, "__host_op_sync__", sync.into())?;
+            let later = v8::Function::new(scope, host_operation_async).ok_or(Error::Closed)?;
+            define(scope, "__host_op_async__", later.into())
+        }
+    }
+}
+
+fn define(scope: &mut v8::PinScope<'_, '_>, name: &str, value: v8::Local<'_, v8::Value>) -> Result<(), Error> {
+    let refused = || Error::Invalid(format!("globalThis.{name} cannot be replaced: it is not configurable"));
+    let key = v8::String::new(scope, name).ok_or_else(refused)?;
+    let global = scope.get_current_context().global(scope);
+    v8::tc_scope!(let tc, scope);
+    match global.define_own_property(tc, key.into(), value, v8::PropertyAttribute::DONT_ENUM) {
+        Some(true) => Ok(()),
+        _ => Err(refused()),
+    }
+}

@@ -1,0 +1,70 @@
+//! `Isolate`: the owning handle. Dropping it ends the isolate; everything else goes through [`Shared`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::shared::{InlineHost, Shared};
+use super::{root, thread};
+use crate::config::Config;
+use crate::error::Error;
+use crate::reply::Ticket;
+
+/// Owns one isolate and its thread.
+#[derive(Debug)]
+pub struct Isolate {
+    shared: Arc<Shared>,
+}
+
+impl Isolate {
+    /// Prepares an isolate; [`Isolate::start`] gives it its thread.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a configuration V8 cannot take, [`Error::Forked`] in a forked child.
+    pub fn new(config: Config, inline_host: Option<Arc<dyn InlineHost>>) -> Result<(Self, Start), Error> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        if root::is_forked() {
+            return Err(Error::Forked);
+        }
+        config.validate()?;
+        let (shared, mailbox) = Shared::new(NEXT.fetch_add(1, Ordering::Relaxed), config, inline_host);
+        let start = Start { shared: Arc::clone(&shared), mailbox };
+        Ok((Self { shared }, start))
+    }
+
+    /// What other threads use.
+    #[must_use]
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl Drop for Isolate {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+/// An isolate that has no thread yet.
+#[derive(Debug)]
+pub struct Start {
+    shared: Arc<Shared>,
+    mailbox: flume::Receiver<super::Message>,
+}
+
+impl Start {
+    /// Starts the thread. `ready` is answered when the isolate accepts work, or with the reason why it cannot.
+    ///
+    /// # Errors
+    /// [`Error::Resource`] when the operating system refuses a thread.
+    pub fn start(self, ready: Arc<Ticket>) -> Result<(), Error> {
+        let Self { shared, mailbox } = self;
+        let name = format!("jsrun-iso-{}", shared.id);
+        let reactor = crate::reactor::handle()?;
+        reactor.spawn(crate::limits::watch_isolate(Arc::downgrade(&shared)));
+        let unstarted = Arc::clone(&shared);
+        root::start(name, Box::new(move || thread::body(&shared, mailbox, ready))).map_err(|error| {
+            unstarted.mark_finished();
+            Error::Resource(error)
+        })
+    }
+}

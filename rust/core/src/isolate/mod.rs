@@ -1,0 +1,11 @@
+//! An isolate from outside: the handle, what threads share of it, and the thread it lives on.
+
+mod driver;
+mod handle;
+mod root;
+mod shared;
+mod thread;
+
+pub use handle::{Isolate, Start};
+pub use root::live_isolates;
+pub use shared::{CallOutcome, InlineHost, Message, Shared};

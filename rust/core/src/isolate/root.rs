@@ -1,0 +1,83 @@
+//! The v8-root thread: initialises the platform, starts every isolate thread, never ends.
+//!
+//! V8 protects its code pages with memory keys that only descendants of the initialising thread hold, so no isolate may be started
+//! from anywhere else.
+
+use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use deno_core::JsRuntime;
+
+use crate::reactor::block_signals;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A thread to start.
+struct Start {
+    name: String,
+    job: Job,
+    started: flume::Sender<io::Result<()>>,
+}
+
+static ROOT: OnceLock<flume::Sender<Start>> = OnceLock::new();
+static FORKED: AtomicBool = AtomicBool::new(false);
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Stack of an isolate thread: V8 takes just under 1 MiB of it, conversions and host calls the rest. Pages are used on demand.
+const STACK: usize = 8 << 20;
+
+/// Whether this process is a forked child of the one that started V8.
+pub(crate) fn is_forked() -> bool {
+    FORKED.load(Ordering::Relaxed)
+}
+
+/// Isolate threads alive in this process.
+#[must_use]
+pub fn live_isolates() -> usize {
+    LIVE.load(Ordering::Acquire)
+}
+
+extern "C" fn after_fork_in_child() {
+    FORKED.store(true, Ordering::Relaxed);
+}
+
+fn root() -> io::Result<&'static flume::Sender<Start>> {
+    if let Some(root) = ROOT.get() {
+        return Ok(root);
+    }
+    static STARTING: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
+    let _one = STARTING.lock();
+    if let Some(root) = ROOT.get() {
+        return Ok(root);
+    }
+    let (sender, receiver) = flume::unbounded::<Start>();
+    std::thread::Builder::new().name("jsrun-v8-root".into()).spawn(move || {
+        block_signals();
+        // Before any runtime, so that snapshot building never puts V8 in its predictable mode.
+        JsRuntime::init_platform(None);
+        while let Ok(start) = receiver.recv() {
+            LIVE.fetch_add(1, Ordering::AcqRel);
+            let job = start.job;
+            let spawned = std::thread::Builder::new().name(start.name).stack_size(STACK).spawn(move || {
+                job();
+                LIVE.fetch_sub(1, Ordering::AcqRel);
+            });
+            if spawned.is_err() {
+                LIVE.fetch_sub(1, Ordering::AcqRel);
+            }
+            let _ = start.started.send(spawned.map(drop));
+        }
+    })?;
+    // SAFETY: registers a handler that only stores to an atomic.
+    unsafe { libc::pthread_atfork(None, None, Some(after_fork_in_child)) };
+    Ok(ROOT.get_or_init(|| sender))
+}
+
+/// Starts `job` on a new thread below the root.
+pub(super) fn start(name: String, job: Job) -> io::Result<()> {
+    let (started, answer) = flume::bounded(1);
+    let lost = || io::Error::other("the v8-root thread is gone");
+    root()?.send(Start { name, job, started }).map_err(|_| lost())?;
+    answer.recv().map_err(|_| lost())?
+}

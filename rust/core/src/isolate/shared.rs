@@ -1,0 +1,351 @@
+//! What other threads see of an isolate: its mailbox, its stop flags, its release lists, its counters. Nothing of V8 but the thread-safe
+//! handle.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use deno_core::v8;
+use parking_lot::{Condvar, Mutex};
+
+use super::root;
+use crate::commands::Command;
+use crate::completion::Queue;
+use crate::config::Config;
+use crate::error::{Error, JsException};
+use crate::limits::{self, Watchdog};
+use crate::reply::{CallId, Cause, CauseCell, OpId, Ticket};
+use crate::stats::Counters;
+use crate::value::Value;
+
+/// Answer of a host call.
+pub type CallOutcome = Result<Value, Box<JsException>>;
+
+/// Calls host functions that were bound with the explicit opt-in to run on the isolate's thread.
+pub trait InlineHost: Send + Sync + std::fmt::Debug {
+    /// Calls the host's object `target`. Runs on the isolate's thread.
+    fn call(&self, target: u64, args: Value) -> CallOutcome;
+}
+
+/// What arrives in an isolate's mailbox.
+#[derive(Debug)]
+pub enum Message {
+    /// Do something and answer.
+    Request(Arc<Ticket>, Command),
+    /// A host call was answered.
+    Answer(CallId, CallOutcome),
+    /// This operation has a cause to stop.
+    Stop(Arc<Ticket>),
+    /// Background JavaScript belongs to this queue's loop from now on.
+    Home(Arc<Queue>),
+    /// Look at the flags and release lists.
+    Wake,
+}
+
+/// The thread-safe side of one isolate.
+#[derive(Debug)]
+pub struct Shared {
+    /// Number of the isolate in this process, from 1.
+    pub id: u64,
+    /// What it was made with.
+    pub config: Config,
+    /// Sending end of the mailbox.
+    mailbox: flume::Sender<Message>,
+    /// Receiving end, to throw late messages away once the isolate is gone.
+    leftovers: flume::Receiver<Message>,
+    /// Messages sent and not taken, for a look without the mailbox's lock.
+    mail: AtomicUsize,
+    /// Why the isolate accepts nothing any more.
+    stopped: CauseCell,
+    /// `close()` was called: the thread ends.
+    closing: AtomicBool,
+    /// The thread has freed everything.
+    finished: Mutex<bool>,
+    finished_signal: Condvar,
+    /// Who waits for the end through a queue.
+    closers: Mutex<Vec<Arc<Ticket>>>,
+    /// V8's thread-safe handle.
+    v8: OnceLock<v8::IsolateHandle>,
+    /// Handle-table entries to free, posted from any thread.
+    releases: Mutex<Vec<u64>>,
+    /// Host objects that the engine dropped, for the host to collect.
+    host_releases: Mutex<Vec<u64>>,
+    /// Deadlines and stops.
+    pub(crate) watchdog: Arc<Watchdog>,
+    inline_host: Option<Arc<dyn InlineHost>>,
+    /// Figures for statistics.
+    pub counters: Counters,
+}
+
+impl Shared {
+    pub(super) fn new(id: u64, config: Config, inline_host: Option<Arc<dyn InlineHost>>) -> (Arc<Self>, flume::Receiver<Message>) {
+        let (mailbox, receiver) = flume::unbounded();
+        let shared = Self {
+            id,
+            config,
+            mailbox,
+            leftovers: receiver.clone(),
+            mail: AtomicUsize::new(0),
+            stopped: CauseCell::default(),
+            closing: AtomicBool::new(false),
+            finished: Mutex::new(false),
+            finished_signal: Condvar::new(),
+            closers: Mutex::default(),
+            v8: OnceLock::new(),
+            releases: Mutex::default(),
+            host_releases: Mutex::default(),
+            watchdog: Arc::default(),
+            inline_host,
+            counters: Counters::default(),
+        };
+        (Arc::new(shared), receiver)
+    }
+
+    // ---- mailbox -------------------------------------------------------------------------------------------------
+
+    /// Sends a message. One that comes too late is dropped here, which answers its ticket as closed.
+    pub(crate) fn post(&self, message: Message) {
+        if root::is_forked() {
+            // The parent's locks may be held by threads that do not exist here.
+            std::mem::forget(message);
+            return;
+        }
+        self.mail.fetch_add(1, Ordering::AcqRel);
+        let _ = self.mailbox.send(message);
+        if self.is_finished() {
+            self.throw_away();
+        }
+    }
+
+    /// Whether a message waits.
+    pub(crate) fn has_mail(&self) -> bool {
+        self.mail.load(Ordering::Acquire) != 0
+    }
+
+    /// A message was taken.
+    pub(crate) fn took_mail(&self) {
+        self.mail.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn throw_away(&self) {
+        while let Ok(message) = self.leftovers.try_recv() {
+            self.took_mail();
+            drop(message);
+        }
+    }
+
+    /// Answers a host call.
+    pub fn answer_call(&self, call: CallId, outcome: CallOutcome) {
+        self.post(Message::Answer(call, outcome));
+    }
+
+    /// Makes `queue`'s loop the one for background JavaScript.
+    pub fn set_home(&self, queue: Arc<Queue>) {
+        self.post(Message::Home(queue));
+    }
+
+    /// A new host call number.
+    pub fn next_call(&self) -> CallId {
+        // Process-wide: the host keeps the calls of all isolates in one table.
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Calls a host function on this thread, the isolate's.
+    pub(crate) fn inline_call(&self, target: u64, args: Value) -> CallOutcome {
+        match &self.inline_host {
+            Some(host) => host.call(target, args),
+            None => Err(Box::new(JsException {
+                name: Some("Error".into()),
+                message: "this host has no inline functions".into(),
+                ..Default::default()
+            })),
+        }
+    }
+
+    // ---- stopping ------------------------------------------------------------------------------------------------
+
+    /// Why the isolate accepts nothing any more.
+    pub fn stopped(&self) -> Option<Cause> {
+        self.stopped.get()
+    }
+
+    /// Whether it was terminated or closed.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.get().is_some()
+    }
+
+    /// Whether `close()` was called.
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Makes an operation stop for `cause`. Safe at any time, from any thread; too late is a no-op.
+    pub fn stop(self: &Arc<Self>, ticket: &Arc<Ticket>, cause: Cause) {
+        if root::is_forked() || !ticket.stop.set(cause) {
+            return;
+        }
+        self.counters.stopped(cause);
+        ticket.mark_stopped(Instant::now());
+        self.post_stop(ticket);
+        self.interrupt_now();
+        if !ticket.is_answered() {
+            self.watchdog.watch(ticket, Instant::now());
+        }
+    }
+
+    pub(crate) fn post_stop(&self, ticket: &Arc<Ticket>) {
+        self.post(Message::Stop(Arc::clone(ticket)));
+    }
+
+    /// Stops everything, now and for ever. `close()` still works.
+    pub fn terminate(&self) {
+        self.halt(Cause::Terminated);
+    }
+
+    /// Ends the isolate. Returns at once; see [`Shared::wait_closed`].
+    pub fn close(&self) {
+        if root::is_forked() || self.closing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.halt(Cause::Closed);
+    }
+
+    fn halt(&self, cause: Cause) {
+        if root::is_forked() {
+            return;
+        }
+        self.stopped.set(cause);
+        self.interrupt_now();
+        self.post(Message::Wake);
+    }
+
+    /// Asks V8 to look whether what runs must stop.
+    pub(crate) fn interrupt_now(&self) {
+        if let Some(handle) = self.v8.get() {
+            limits::fire(handle);
+        }
+    }
+
+    pub(crate) fn set_v8_handle(&self, handle: v8::IsolateHandle) {
+        let _ = self.v8.set(handle);
+    }
+
+    /// Starts watching an operation's deadline.
+    pub(crate) fn watch(&self, ticket: &Arc<Ticket>) {
+        if let Some((at, _)) = ticket.deadline {
+            self.watchdog.watch(ticket, at);
+        }
+    }
+
+    /// The operation ended.
+    pub(crate) fn unwatch(&self, ticket: &Ticket) {
+        if ticket.deadline.is_some() || ticket.stop.get().is_some() {
+            self.watchdog.unwatch(ticket);
+        }
+    }
+
+    pub(crate) fn has_overdue(&self) -> bool {
+        self.watchdog.has_overdue()
+    }
+
+    // ---- the end -------------------------------------------------------------------------------------------------
+
+    /// Whether the thread has freed everything.
+    pub fn is_finished(&self) -> bool {
+        *self.finished.lock()
+    }
+
+    /// The thread has freed everything: wakes who waits for it.
+    pub(super) fn mark_finished(&self) {
+        self.stopped.set(Cause::Closed);
+        self.closing.store(true, Ordering::Release);
+        *self.finished.lock() = true;
+        self.finished_signal.notify_all();
+        self.throw_away();
+        self.watchdog.retire();
+        for ticket in std::mem::take(&mut *self.closers.lock()) {
+            ticket.answer(Ok(Value::Undefined));
+        }
+    }
+
+    /// Blocks until the thread has freed everything, or `limit` passed; true if it has.
+    pub fn wait_closed(&self, limit: Duration) -> bool {
+        if root::is_forked() {
+            return true;
+        }
+        let mut finished = self.finished.lock();
+        if !*finished {
+            self.finished_signal.wait_for(&mut finished, limit);
+        }
+        *finished
+    }
+
+    /// Answers `ticket` when the thread has freed everything.
+    pub fn notify_closed(&self, ticket: Arc<Ticket>) {
+        let finished = self.finished.lock();
+        if *finished {
+            drop(finished);
+            ticket.answer(Ok(Value::Undefined));
+        } else {
+            self.closers.lock().push(ticket);
+        }
+    }
+
+    // ---- releases ------------------------------------------------------------------------------------------------
+
+    /// Frees a handle-table entry, from any thread.
+    pub(crate) fn post_release(&self, id: u64) {
+        if root::is_forked() {
+            return;
+        }
+        let first = {
+            let mut releases = self.releases.lock();
+            releases.push(id);
+            releases.len() == 1
+        };
+        if first && !self.is_closing() {
+            self.post(Message::Wake);
+        }
+    }
+
+    pub(crate) fn take_releases(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.releases.lock())
+    }
+
+    /// The engine dropped its last reference to a host object.
+    pub(crate) fn post_host_release(&self, id: u64) {
+        self.host_releases.lock().push(id);
+    }
+
+    /// Host objects to free: called by the host on its own threads.
+    pub fn take_host_releases(&self) -> Vec<u64> {
+        if root::is_forked() {
+            return Vec::new();
+        }
+        std::mem::take(&mut *self.host_releases.lock())
+    }
+
+    /// A ticket for an operation of this isolate, with the configured timeout unless another is given.
+    pub fn ticket(&self, queue: Arc<Queue>, blocking: bool, timeout: Option<Duration>, chain: Option<CallId>) -> Arc<Ticket> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let id: OpId = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ticket::new(id, queue, blocking, timeout.or(self.config.timeout), chain)
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Terminated`] or [`Error::Forked`] when it can be said at once.
+    pub fn submit(&self, ticket: Arc<Ticket>, command: Command) -> Result<(), Error> {
+        if root::is_forked() {
+            return Err(Error::Forked);
+        }
+        if let Some(cause) = self.stopped() {
+            ticket.detach();
+            return Err(ticket.error_for(cause, self.config.max_heap_size));
+        }
+        self.post(Message::Request(ticket, command));
+        Ok(())
+    }
+}

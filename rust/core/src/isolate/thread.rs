@@ -1,0 +1,48 @@
+//! The body of an isolate's thread: build, drive, free.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::driver::Driver;
+use super::shared::{Message, Shared};
+use crate::commands::{Command, Eval};
+use crate::engine::{self, Engine};
+use crate::error::Error;
+use crate::reactor;
+use crate::reply::{Cause, Ticket};
+use crate::value::Value;
+
+/// Runs the isolate until it is closed.
+pub(super) fn body(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: Arc<Ticket>) {
+    let ended = catch_unwind(AssertUnwindSafe(|| live(shared, mailbox, &ready)));
+    if let Err(error) = ended.unwrap_or_else(|_| Err(Error::Panic("the isolate's thread panicked".into()))) {
+        ready.answer(Err(error));
+    }
+    shared.mark_finished();
+}
+
+fn live(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: &Arc<Ticket>) -> Result<(), Error> {
+    // Time only: the parker is a condition variable and costs no descriptor.
+    let local = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let mut engine = {
+        // V8's delayed tasks sleep on the reactor, so that they come while this thread is parked.
+        let _reactor = reactor::handle()?.enter();
+        engine::build(shared, mailbox)?
+    };
+    local.block_on(async move {
+        let bootstrap = shared.config.bootstrap.as_deref().unwrap_or("");
+        let command = Command::Eval(Eval { code: Value::text(bootstrap), filename: Some("<bootstrap>".into()) });
+        engine.scoped(|scope, state| crate::commands::serve(scope, state, Message::Request(Arc::clone(ready), command)));
+        let mut driver = Driver::new(engine);
+        std::future::poll_fn(|cx| driver.poll(cx)).await;
+        dispose(driver.into_engine());
+    });
+    Ok(())
+}
+
+/// Ends what is left, then frees V8.
+fn dispose(engine: Engine) {
+    let cause = engine.state.shared.stopped().unwrap_or(Cause::Closed);
+    engine.state.end_all(cause);
+    engine.dispose();
+}

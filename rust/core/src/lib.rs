@@ -1,0 +1,45 @@
+//! The engine of jsrun: V8 isolates on threads of their own, asked through mailboxes, answering through completion queues.
+//!
+//! Layout, from the outside in:
+//! - [`isolate`]: the handle, the thread, the loop; starts everything.
+//! - [`commands`]: what can be asked, one file each.
+//! - `engine`: one isolate's inside, `host` its calls to the outside, `limits` how it is stopped.
+//! - `convert`: values across the V8 border, in the notation of [`wire`].
+//! - [`value`], [`config`], [`error`], [`reply`], [`completion`], [`reactor`], [`spin`], [`stats`]: what both sides share.
+//!
+//! Nothing here knows Python. The only types that cross threads are `Send` data; V8 is touched on the isolate's thread alone.
+
+pub mod commands;
+pub mod completion;
+pub mod config;
+mod convert;
+mod engine;
+pub mod error;
+mod host;
+pub mod isolate;
+mod limits;
+pub mod reactor;
+pub mod reply;
+pub mod spin;
+pub mod stats;
+pub mod value;
+
+pub use convert::wire;
+pub use host::{Binding, HostRef};
+
+/// V8's version.
+#[must_use]
+pub fn v8_version() -> &'static str {
+    deno_core::v8::VERSION_STRING
+}
+
+/// Compile-time statements about what may cross threads.
+const _: () = {
+    const fn crosses<T: Send + Sync>() {}
+    const fn moves<T: Send + 'static>() {}
+    crosses::<isolate::Shared>();
+    crosses::<reply::Ticket>();
+    crosses::<completion::Queue>();
+    moves::<value::Value>();
+    moves::<error::Error>();
+};

@@ -1,0 +1,36 @@
+//! The heap limit: V8 asks shortly before it, gets head-room to unwind, and the running operation is stopped.
+
+use std::ffi::c_void;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+
+use deno_core::v8;
+
+use crate::engine::State;
+
+/// Head-room granted for unwinding, as a share of the limit and at least.
+const HEADROOM_DIVISOR: usize = 4;
+/// Smallest head-room in bytes.
+const HEADROOM_LEAST: usize = 16 << 20;
+
+/// Installs the callback. `state` outlives the isolate's last use of it: see `Engine::dispose`.
+pub(crate) fn watch_heap(isolate: &mut v8::Isolate, state: &Rc<State>) {
+    isolate.add_near_heap_limit_callback(near_limit, Rc::as_ptr(state).cast_mut().cast());
+}
+
+unsafe extern "C" fn near_limit(data: *mut c_void, current: usize, initial: usize) -> usize {
+    // SAFETY: `data` is the state that `Engine` keeps alive as long as the isolate runs JavaScript; this is its thread.
+    let state = unsafe { &*data.cast::<State>() };
+    state.heap_limit_reached();
+    state.shared.interrupt_now();
+    current + (initial / HEADROOM_DIVISOR).max(HEADROOM_LEAST)
+}
+
+/// After the stack is clear: collects, and puts the limit back where it was.
+pub(crate) fn recover_heap(scope: &mut v8::PinScope<'_, '_>, state: &State) {
+    scope.low_memory_notification();
+    scope.remove_near_heap_limit_callback(near_limit, state.shared.config.max_heap_size);
+    scope.add_near_heap_limit_callback(near_limit, std::ptr::from_ref(state).cast_mut().cast());
+    let used = scope.get_heap_statistics().used_heap_size();
+    state.shared.counters.heap_used.store(used as u64, Ordering::Relaxed);
+}

@@ -1,0 +1,129 @@
+//! Deadlines and stops of one isolate, driven by one task on the reactor: fires the interrupt, repeats it until the isolate has ended the
+//! operation, and after a grace releases the caller even if V8 has not answered.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::isolate::Shared;
+use crate::reply::{Cause, OpId, Ticket};
+
+/// Time between two interrupts for the same operation.
+const REPEAT: Duration = Duration::from_millis(5);
+/// How long after its stop an operation's caller is released at the latest.
+const GRACE: Duration = Duration::from_millis(15);
+
+/// What is due, and when.
+#[derive(Debug, Default)]
+struct Agenda {
+    /// By time; the operation's number makes keys unique.
+    due: BTreeMap<(Instant, OpId), Arc<Ticket>>,
+    /// When an operation is due, to find its entry.
+    when: std::collections::HashMap<OpId, Instant>,
+    /// When the task will look next; `None` while it sleeps without a date.
+    next_look: Option<Instant>,
+}
+
+/// The deadlines of one isolate.
+#[derive(Debug, Default)]
+pub(crate) struct Watchdog {
+    agenda: Mutex<Agenda>,
+    wake: Notify,
+}
+
+impl Watchdog {
+    /// Has `ticket` looked at when `at` comes.
+    pub(crate) fn watch(&self, ticket: &Arc<Ticket>, at: Instant) {
+        let mut agenda = self.agenda.lock();
+        if let Some(old) = agenda.when.insert(ticket.id, at) {
+            agenda.due.remove(&(old, ticket.id));
+        }
+        agenda.due.insert((at, ticket.id), Arc::clone(ticket));
+        if agenda.next_look.is_none_or(|next| at < next) {
+            agenda.next_look = Some(at);
+            drop(agenda);
+            self.wake.notify_one();
+        }
+    }
+
+    /// The operation ended.
+    pub(crate) fn unwatch(&self, ticket: &Ticket) {
+        let mut agenda = self.agenda.lock();
+        if let Some(at) = agenda.when.remove(&ticket.id) {
+            agenda.due.remove(&(at, ticket.id));
+        }
+    }
+
+    /// Whether an operation is past its stop and not ended.
+    pub(crate) fn has_overdue(&self) -> bool {
+        let agenda = self.agenda.lock();
+        agenda.due.values().any(|ticket| ticket.stop.get().is_some())
+    }
+
+    /// Ends the task at its next look.
+    pub(crate) fn retire(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Takes what is due and says when to look again.
+    fn take_due(&self, now: Instant) -> (Vec<Arc<Ticket>>, Option<Instant>) {
+        let mut agenda = self.agenda.lock();
+        let mut due = Vec::new();
+        while let Some(entry) = agenda.due.first_entry() {
+            if entry.key().0 > now {
+                break;
+            }
+            let ticket = entry.remove();
+            agenda.when.remove(&ticket.id);
+            due.push(ticket);
+        }
+        let next = agenda.due.keys().next().map(|key| key.0);
+        agenda.next_look = next;
+        (due, next)
+    }
+}
+
+/// The task. Holds the isolate weakly: it ends when the isolate does.
+pub(crate) async fn watch_isolate(isolate: Weak<Shared>) {
+    loop {
+        let Some(shared) = isolate.upgrade() else { return };
+        if shared.is_finished() {
+            return;
+        }
+        let (due, next) = shared.watchdog.take_due(Instant::now());
+        for ticket in due {
+            overdue(&shared, &ticket);
+        }
+        let watchdog = Arc::clone(&shared.watchdog);
+        drop(shared);
+        let next = watchdog.agenda.lock().next_look.or(next);
+        match next {
+            Some(at) => {
+                tokio::select! {
+                    () = watchdog.wake.notified() => {}
+                    () = tokio::time::sleep_until(at.into()) => {}
+                }
+            }
+            None => watchdog.wake.notified().await,
+        }
+    }
+}
+
+/// One operation is due: its deadline came, or it was stopped and has not ended.
+fn overdue(shared: &Arc<Shared>, ticket: &Arc<Ticket>) {
+    let now = Instant::now();
+    if ticket.stop.set(Cause::Timeout) {
+        shared.post_stop(ticket);
+    } else if ticket.stopped_for(now).is_some_and(|elapsed| elapsed >= GRACE)
+        && let Some(cause) = ticket.stop.get()
+    {
+        // V8 has not yielded. The caller goes on; the isolate drains.
+        ticket.answer(Err(ticket.error_for(cause, shared.config.max_heap_size)));
+    }
+    ticket.mark_stopped(now);
+    shared.interrupt_now();
+    shared.watchdog.watch(ticket, now + REPEAT);
+}

@@ -1,0 +1,229 @@
+//! One operation's ticket: who waits for it, whether it must stop, and the promise that it ends exactly once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::completion::Queue;
+use crate::error::{Error, JsException};
+use crate::isolate::Shared;
+use crate::value::Value;
+
+/// Number of an operation; never reused in a process.
+pub type OpId = u64;
+/// Number of a host call.
+pub type CallId = u64;
+
+/// Why an operation, or an isolate, must stop. The first cause wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Cause {
+    /// Passed its deadline.
+    Timeout = 1,
+    /// Given up by the caller.
+    Cancelled = 2,
+    /// The heap limit was reached.
+    HeapLimit = 3,
+    /// `terminate()`.
+    Terminated = 4,
+    /// `close()`.
+    Closed = 5,
+    /// Found unreachable: its promise can never settle.
+    Unreachable = 6,
+    /// Its microtasks were dropped with another operation's.
+    Lost = 7,
+}
+
+impl Cause {
+    fn from_u8(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => Self::Timeout,
+            2 => Self::Cancelled,
+            3 => Self::HeapLimit,
+            4 => Self::Terminated,
+            5 => Self::Closed,
+            6 => Self::Unreachable,
+            7 => Self::Lost,
+            _ => return None,
+        })
+    }
+}
+
+/// A cause that is set at most once. The only memory of why something stops: message text is never read.
+#[derive(Debug, Default)]
+pub struct CauseCell(AtomicU8);
+
+impl CauseCell {
+    /// Records `cause` unless there is one; true if this call set it.
+    pub fn set(&self, cause: Cause) -> bool {
+        self.0.compare_exchange(0, cause as u8, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// The recorded cause.
+    pub fn get(&self) -> Option<Cause> {
+        Cause::from_u8(self.0.load(Ordering::Acquire))
+    }
+
+    /// Forgets the cause.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Release);
+    }
+}
+
+/// What a queue carries to its host thread.
+#[derive(Debug)]
+pub enum Item {
+    /// An operation ended.
+    Done(OpId, Result<Value, Error>),
+    /// An operation that asked for it (see [`Ticket::tell_pending`]) ran and now waits for a promise.
+    Pending(OpId),
+    /// JavaScript calls a host function.
+    Call(HostCall),
+    /// The host coroutines behind these calls are no longer wanted: cancel them.
+    Abandon(Vec<CallId>),
+    /// Something to tell the user that belongs to no operation.
+    Report(Arc<Shared>, Report),
+}
+
+/// One call of a host function.
+#[derive(Debug)]
+pub struct HostCall {
+    /// Number to answer with.
+    pub call: CallId,
+    /// Which callable, in the host's table.
+    pub target: u64,
+    /// Async functions answer later; sync ones keep JavaScript waiting.
+    pub wait: bool,
+    /// Arguments: always an array.
+    pub args: Value,
+    /// The operation on whose behalf JavaScript calls, if it is still alive.
+    pub op: Option<OpId>,
+    /// Where the answer goes.
+    pub isolate: Arc<Shared>,
+}
+
+/// News that belongs to no operation.
+#[derive(Debug)]
+pub enum Report {
+    /// A promise was rejected and nobody listens.
+    UnhandledRejection(Box<JsException>),
+}
+
+/// Where the answer goes. Answered at most once; answering later is a no-op.
+#[derive(Debug)]
+struct Reply {
+    queue: Arc<Queue>,
+}
+
+/// The shared record of one operation: held by its message, by the live table, and by the caller that may cancel it.
+#[derive(Debug)]
+pub struct Ticket {
+    /// The operation's number.
+    pub id: OpId,
+    /// Set once when the operation must stop.
+    pub stop: CauseCell,
+    /// When it must have ended, and the limit that was asked for.
+    pub deadline: Option<(Instant, Duration)>,
+    /// The host call from which this operation was started, if its isolate waits for that call.
+    pub chain: Option<CallId>,
+    /// Taken by whoever ends the operation.
+    reply: Mutex<Option<Reply>>,
+    /// The caller's queue, for host calls made on its behalf. Not taken.
+    queue: Arc<Queue>,
+    /// Whether a thread blocks for the answer.
+    pub blocking: bool,
+    /// Whether the caller wants to hear that the operation waits for a promise.
+    tells_pending: AtomicBool,
+    /// When the watchdog first acted on the stop.
+    stopped_at: Mutex<Option<Instant>>,
+}
+
+impl Ticket {
+    /// A ticket whose answer goes to `queue`.
+    #[must_use]
+    pub fn new(id: OpId, queue: Arc<Queue>, blocking: bool, timeout: Option<Duration>, chain: Option<CallId>) -> Arc<Self> {
+        let deadline = timeout.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
+        Arc::new(Self {
+            id,
+            stop: CauseCell::default(),
+            deadline,
+            chain,
+            reply: Mutex::new(Some(Reply { queue: Arc::clone(&queue) })),
+            queue,
+            blocking,
+            tells_pending: AtomicBool::new(false),
+            stopped_at: Mutex::default(),
+        })
+    }
+
+    /// Asks for [`Item::Pending`] if the operation does not end at once.
+    pub fn tell_pending(&self) {
+        self.tells_pending.store(true, Ordering::Release);
+    }
+
+    /// The operation waits for a promise now.
+    pub(crate) fn now_pending(&self) {
+        if self.tells_pending.swap(false, Ordering::AcqRel) {
+            let _ = self.queue.push(Item::Pending(self.id));
+        }
+    }
+
+    /// The queue of the caller.
+    pub fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
+    /// Ends the operation unless it ended before; true if this call did.
+    pub fn answer(&self, outcome: Result<Value, Error>) -> bool {
+        let Some(reply) = self.reply.lock().take() else { return false };
+        // A closed queue means that its loop is gone and nobody waits: the value is dropped.
+        let _ = reply.queue.push(Item::Done(self.id, outcome));
+        true
+    }
+
+    /// Whether the operation has been answered.
+    pub fn is_answered(&self) -> bool {
+        self.reply.lock().is_none()
+    }
+
+    /// Notes when the watchdog first acted.
+    pub(crate) fn mark_stopped(&self, now: Instant) {
+        self.stopped_at.lock().get_or_insert(now);
+    }
+
+    /// How long ago that was.
+    pub(crate) fn stopped_for(&self, now: Instant) -> Option<Duration> {
+        self.stopped_at.lock().map(|at| now.duration_since(at))
+    }
+
+    /// Gives up waiting: whatever comes later is dropped.
+    pub fn detach(&self) {
+        self.reply.lock().take();
+    }
+
+    /// The error that belongs to a cause.
+    pub fn error_for(&self, cause: Cause, heap_limit: usize) -> Error {
+        match cause {
+            Cause::Timeout => Error::Timeout(self.deadline.map_or(Duration::ZERO, |(_, limit)| limit)),
+            Cause::Cancelled => Error::Cancelled,
+            Cause::HeapLimit => Error::HeapLimit { limit: heap_limit },
+            Cause::Terminated => Error::Terminated,
+            Cause::Closed => Error::Closed,
+            Cause::Lost => Error::Lost,
+            Cause::Unreachable => Error::Deadlock(
+                "the promise can never settle: nothing that is still alive in this runtime can resolve it. \
+                 Keep its resolve function reachable, or do not await it"
+                    .into(),
+            ),
+        }
+    }
+}
+
+impl Drop for Ticket {
+    /// A request that nobody answered (its isolate is gone) ends as closed: no caller waits for ever.
+    fn drop(&mut self) {
+        self.answer(Err(Error::Closed));
+    }
+}

@@ -1,0 +1,50 @@
+//! Figures of one isolate: counted where things happen, read from any thread without waiting for the isolate.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::reply::Cause;
+
+/// Running totals. All relaxed: they order nothing.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Commands run.
+    pub operations: AtomicU64,
+    /// Nanoseconds spent in commands, all together.
+    pub run_nanos: AtomicU64,
+    /// Nanoseconds of the last command.
+    pub last_nanos: AtomicU64,
+    /// Operations waiting for a promise.
+    pub pending: AtomicU64,
+    /// JavaScript objects the host holds.
+    pub handles: AtomicU64,
+    /// Heap in use, as of the last look, in bytes.
+    pub heap_used: AtomicU64,
+    /// Heap reserved, as of the last look, in bytes.
+    pub heap_total: AtomicU64,
+    /// Heap resident, as of the last look, in bytes.
+    pub heap_physical: AtomicU64,
+    /// Memory outside the heap that V8 knows of, in bytes.
+    pub external: AtomicU64,
+    /// Operations stopped, by cause.
+    pub stops: [AtomicU64; 8],
+}
+
+impl Counters {
+    pub(crate) fn ran(&self, took: Duration) {
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.operations.fetch_add(1, Ordering::Relaxed);
+        self.run_nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.last_nanos.store(nanos, Ordering::Relaxed);
+    }
+
+    pub(crate) fn pending_changed(&self, count: usize) {
+        self.pending.store(count as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stopped(&self, cause: Cause) {
+        if let Some(counter) = self.stops.get(cause as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

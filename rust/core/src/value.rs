@@ -1,0 +1,124 @@
+//! `Value`: the one owned, `Send` form in which data crosses threads.
+//!
+//! Scalars and strings are plain variants, because they are what most calls carry. Everything with structure is a [`Wire`]: one
+//! flat buffer in the notation of `convert::wire`, so that 100,000 numbers are one allocation and not 100,000.
+
+use std::sync::Arc;
+
+use crate::error::JsException;
+use crate::host::HostRef;
+use crate::isolate::Shared;
+
+/// A value on its way between a host thread and an isolate.
+#[derive(Debug)]
+pub enum Value {
+    /// JavaScript `undefined`.
+    Undefined,
+    /// JavaScript `null`.
+    Null,
+    /// A boolean.
+    Bool(bool),
+    /// A number; the host decides what is an integer.
+    Number(f64),
+    /// A string in which every character is below U+0100, one byte each.
+    Latin1(Vec<u8>),
+    /// A string as UTF-8 (only towards JavaScript).
+    Utf8(String),
+    /// A string as UTF-16, lone surrogates included.
+    Utf16(Vec<u16>),
+    /// Anything with structure.
+    Wire(Box<Wire>),
+}
+
+/// A structured value: a buffer in the notation of `convert::wire`, and what cannot be bytes.
+#[derive(Debug, Default)]
+pub struct Wire {
+    /// The encoded value.
+    pub bytes: Vec<u8>,
+    /// What the buffer's handle tags index.
+    pub handles: Vec<Handle>,
+}
+
+/// Something that crosses by reference.
+#[derive(Debug)]
+pub enum Handle {
+    /// A JavaScript function that stays in its isolate.
+    Function(Arc<RemoteRef>),
+    /// A JavaScript promise that stays in its isolate.
+    Promise(Arc<RemoteRef>),
+    /// A JavaScript error (both ways).
+    Error(Box<JsException>),
+    /// A host callable that JavaScript sees as a function.
+    HostFunction(HostFunction),
+    /// A host awaitable that JavaScript sees as a promise; settled by a later `Settle` message with this call id.
+    HostPromise(u64),
+}
+
+/// A host callable as JavaScript gets it.
+#[derive(Debug, Clone)]
+pub struct HostFunction {
+    /// The callable, kept by the host under this id.
+    pub target: HostRef,
+    /// `name` of the JavaScript function.
+    pub name: String,
+    /// When and where it runs.
+    pub mode: HostMode,
+}
+
+/// How a host function is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostMode {
+    /// JavaScript waits for the result; the call runs on the thread that waits for JavaScript.
+    Sync,
+    /// JavaScript gets a promise at once.
+    Async,
+    /// Called on the isolate's own thread (explicit opt-in).
+    Inline,
+}
+
+/// What kind of object a [`RemoteRef`] keeps alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemoteKind {
+    /// A function, with the receiver it was read from.
+    Function,
+    /// A promise.
+    Promise,
+}
+
+/// Owns one entry in an isolate's handle table. Dropping it, on any thread, posts the id for release.
+#[derive(Debug)]
+pub struct RemoteRef {
+    /// The entry's number in that isolate.
+    pub id: u64,
+    /// Function or promise.
+    pub kind: RemoteKind,
+    /// Function name, for `repr` and errors.
+    pub name: String,
+    /// The isolate that owns the object. Keeps the mailbox, not the isolate, alive.
+    pub owner: Arc<Shared>,
+}
+
+impl Drop for RemoteRef {
+    fn drop(&mut self) {
+        self.owner.post_release(self.id);
+    }
+}
+
+impl Value {
+    /// A text value from UTF-8.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Utf8(text.into())
+    }
+
+    /// Rough size in bytes, for budgets and statistics.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Undefined | Self::Null | Self::Bool(_) | Self::Number(_) => 8,
+            Self::Latin1(s) => s.len(),
+            Self::Utf8(s) => s.len(),
+            Self::Utf16(s) => s.len() * 2,
+            Self::Wire(w) => w.bytes.len(),
+        }
+    }
+}

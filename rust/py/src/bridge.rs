@@ -1,0 +1,172 @@
+//! `LoopBridge`: one event loop's completion queue, and the operations that wait on it. Drains on the loop's thread.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jsrun_core::completion::Queue;
+use jsrun_core::reply::{Item, OpId};
+use jsrun_core::spin::Spin;
+use parking_lot::Mutex;
+use pyo3::prelude::*;
+
+use crate::operation::Operation;
+use crate::{blocking, host, imports};
+
+/// Items handled per call of `drain`: the loop gets its turn in between.
+const BATCH: usize = 256;
+/// How long awaits may go on finishing without the loop getting a turn.
+const LONGEST_RUN: Duration = Duration::from_micros(500);
+
+/// The queue of one event loop.
+#[pyclass(frozen, weakref, module = "jsrun._jsrun")]
+pub(crate) struct LoopBridge {
+    queue: Arc<Queue>,
+    /// Awaited operations in flight.
+    ops: Mutex<HashMap<OpId, Py<Operation>>>,
+    /// Weak reference to the loop: the loop owns the bridge, not the other way round.
+    event_loop: Py<PyAny>,
+    spin: Mutex<Spin>,
+    /// Since when awaits have finished without suspending.
+    run_since: Mutex<Option<Instant>>,
+}
+
+#[pymethods]
+impl LoopBridge {
+    #[new]
+    fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let event_loop = event_loop.py().import("weakref")?.call_method1("ref", (event_loop,))?.unbind();
+        Ok(Self {
+            queue: Arc::new(Queue::new()?),
+            ops: Mutex::default(),
+            event_loop,
+            spin: Mutex::default(),
+            run_since: Mutex::default(),
+        })
+    }
+
+    /// The descriptor to watch for reading.
+    fn fileno(&self) -> i32 {
+        self.queue.fd()
+    }
+
+    /// Handles what has arrived. The loop calls it when the descriptor is readable.
+    fn drain(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        this.run_since.lock().take();
+        let mut items = Vec::new();
+        this.queue.drain(BATCH, &mut items);
+        let mut raised = None;
+        for item in items {
+            if let Err(error) = Self::dispatch(slf, item) {
+                raised.get_or_insert(error);
+            }
+        }
+        raised.map_or(Ok(()), Err)
+    }
+
+    /// The loop is closed: nothing more is delivered, and what waited is dropped.
+    fn abandon(&self) {
+        let items = self.queue.close();
+        let ops = std::mem::take(&mut *self.ops.lock());
+        drop((items, ops));
+    }
+}
+
+impl LoopBridge {
+    /// The bridge of the running loop.
+    pub(crate) fn of_running(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
+        Ok(imports::CURRENT_BRIDGE.get(py)?.call0()?.cast_into::<Self>()?)
+    }
+
+    /// The bridge of the running loop, if one runs on this thread.
+    pub(crate) fn of_running_or_none(py: Python<'_>) -> PyResult<Option<Bound<'_, Self>>> {
+        if imports::RUNNING_LOOP.get(py)?.call0()?.is_none() {
+            return Ok(None);
+        }
+        Self::of_running(py).map(Some)
+    }
+
+    pub(crate) fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
+    /// The loop, unless it is gone.
+    pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.event_loop.bind(py).call0()
+    }
+
+    /// Notes that `operation` waits.
+    pub(crate) fn expect(&self, id: OpId, operation: Py<Operation>) {
+        self.ops.lock().insert(id, operation);
+    }
+
+    /// The operation's outcome went another way.
+    pub(crate) fn forget(&self, id: OpId) {
+        let operation = self.ops.lock().remove(&id);
+        drop(operation);
+    }
+
+    /// The awaited operation with this number.
+    pub(crate) fn operation(&self, py: Python<'_>, id: OpId) -> Option<Py<Operation>> {
+        self.ops.lock().get(&id).map(|operation| operation.clone_ref(py))
+    }
+
+    /// Handles one item on the loop's thread.
+    pub(crate) fn dispatch(slf: &Bound<'_, Self>, item: Item) -> PyResult<()> {
+        let py = slf.py();
+        match item {
+            Item::Done(id, outcome) => {
+                let operation = slf.get().ops.lock().remove(&id);
+                match operation {
+                    Some(operation) => Operation::complete(operation.bind(py), outcome),
+                    None => blocking::stash(id, outcome),
+                }
+            }
+            Item::Pending(_) => {}
+            Item::Call(call) => return host::perform(py, call, Some(slf)),
+            Item::Abandon(calls) => host::abandon(py, calls),
+            Item::Report(isolate, report) => host::report(py, &isolate, report),
+        }
+        Ok(())
+    }
+
+    /// Looks whether the answer to the only operation in flight comes within microseconds: then its await need not suspend. Never long
+    /// enough, and never often enough in a row, to keep the loop from its other work.
+    pub(crate) fn glance(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        if this.ops.lock().len() != 1 {
+            return Ok(());
+        }
+        {
+            let mut since = this.run_since.lock();
+            if since.get_or_insert_with(Instant::now).elapsed() > LONGEST_RUN {
+                *since = None;
+                return Ok(());
+            }
+        }
+        this.queue.arm();
+        let found = slf.py().detach(|| this.spin.lock().until(|| this.queue.is_ready()));
+        if found {
+            // Still armed: nobody writes the descriptor while this thread takes what is there.
+            while let Some(item) = this.queue.try_next() {
+                Self::dispatch(slf, item)?;
+            }
+        }
+        if this.queue.disarm() {
+            Self::drain(slf)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the spin how long an answer took after all.
+    pub(crate) fn learn(&self, waited: Duration) {
+        self.spin.lock().learn(waited);
+    }
+}
+
+impl Drop for LoopBridge {
+    fn drop(&mut self) {
+        drop(self.queue.close());
+    }
+}

@@ -1,0 +1,471 @@
+//! Python objects to `Value`: the one outgoing walker. Runs on the caller's thread.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jsrun_core::isolate::Shared;
+use jsrun_core::reply::CallId;
+use jsrun_core::value::{Handle, HostFunction, HostMode, Value, Wire};
+use jsrun_core::wire::{self, Write};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
+
+use super::numbers;
+use crate::errors::from_exception;
+use crate::function::{JsFunction, JsPromise};
+use crate::imports;
+use crate::table;
+
+/// Python awaitables that became JavaScript promises: whoever sends the value starts them.
+pub(crate) type Pending = Vec<(CallId, Py<PyAny>)>;
+
+/// Converts one object; `root` names it in errors (`$`, `$[0]`).
+pub(crate) fn from_py(object: &Bound<'_, PyAny>, shared: &Arc<Shared>, root: &str, pending: &mut Pending) -> PyResult<Value> {
+    if let Some(value) = scalar(object, shared, root)? {
+        return Ok(value);
+    }
+    let mut encoder = Encoder {
+        shared,
+        wire: Wire { bytes: wire::HEADER.to_vec(), handles: Vec::new() },
+        depth: 0,
+        next_object: 0,
+        seen: HashMap::new(),
+        keep: Vec::new(),
+        pending,
+    };
+    encoder.value(object).map_err(|failure| failure.into_error(object.py(), root))?;
+    Ok(Value::Wire(Box::new(encoder.wire)))
+}
+
+/// Values that need no buffer.
+fn scalar(object: &Bound<'_, PyAny>, shared: &Arc<Shared>, root: &str) -> PyResult<Option<Value>> {
+    let py = object.py();
+    // SAFETY: type comparisons and plain accessors on a live object, attached.
+    unsafe {
+        let raw = object.as_ptr();
+        let class = ffi::Py_TYPE(raw);
+        if class == &raw mut ffi::PyLong_Type {
+            let mut overflow = 0;
+            let int = ffi::PyLong_AsLongLongAndOverflow(raw, &raw mut overflow);
+            return Ok((overflow == 0 && (int as f64).abs() <= numbers::SAFE).then_some(Value::Number(int as f64)));
+        }
+        if class == &raw mut ffi::PyFloat_Type {
+            return Ok(Some(Value::Number(ffi::PyFloat_AsDouble(raw))));
+        }
+        if class == &raw mut ffi::PyBool_Type {
+            return Ok(Some(Value::Bool(raw == ffi::Py_True())));
+        }
+        if raw == ffi::Py_None() {
+            return Ok(Some(Value::Null));
+        }
+        if class != &raw mut ffi::PyUnicode_Type {
+            return Ok(object.is(imports::UNDEFINED.get(py)?).then_some(Value::Undefined));
+        }
+    }
+    let text = object.cast::<PyString>()?;
+    let length = text.len()?;
+    if length > shared.config.max_bytes {
+        return Err(Failure::too_large(shared).into_error(py, root));
+    }
+    string(text).map(Some)
+}
+
+/// A string in the form that copies least.
+pub(crate) fn string(text: &Bound<'_, PyString>) -> PyResult<Value> {
+    match text.to_str() {
+        Ok(utf8) if utf8.is_ascii() => Ok(Value::Latin1(utf8.as_bytes().to_vec())),
+        Ok(utf8) => Ok(Value::Utf8(utf8.to_owned())),
+        Err(_) => {
+            // Lone surrogates have no UTF-8.
+            let bytes = text.call_method1("encode", ("utf-16-le", "surrogatepass"))?;
+            let bytes = bytes.cast::<PyBytes>()?.as_bytes();
+            Ok(Value::Utf16(bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()))
+        }
+    }
+}
+
+/// Why a conversion failed; each level adds its step while it travels up.
+struct Failure {
+    /// Innermost step first.
+    steps: Vec<String>,
+    reason: Reason,
+}
+
+enum Reason {
+    /// The value has no JavaScript form.
+    Refused(String),
+    /// Python code raised on the way.
+    Raised(PyErr),
+}
+
+impl Failure {
+    fn new(reason: impl Into<String>) -> Self {
+        Self { steps: Vec::new(), reason: Reason::Refused(reason.into()) }
+    }
+
+    fn too_large(shared: &Shared) -> Self {
+        Self::new(format!(
+            "larger than max_serialization_bytes ({} bytes); raise it in RuntimeConfig if this is expected",
+            shared.config.max_bytes
+        ))
+    }
+
+    fn at(mut self, step: impl FnOnce() -> String) -> Self {
+        if self.steps.len() < 64 {
+            self.steps.push(step());
+        }
+        self
+    }
+
+    fn into_error(self, py: Python<'_>, root: &str) -> PyErr {
+        let path: String = std::iter::once(root).chain(self.steps.iter().rev().map(String::as_str)).collect();
+        let (text, cause) = match self.reason {
+            Reason::Refused(text) => (text, None),
+            Reason::Raised(error) if !error.is_instance_of::<pyo3::exceptions::PyException>(py) => return error,
+            Reason::Raised(error) => (format!("converting it raised {}", error.get_type(py)), Some(error)),
+        };
+        match imports::CONVERSION.get(py).and_then(|class| class.call1((format!("{path}: {text}"),))) {
+            Ok(object) => {
+                let error = PyErr::from_value(object);
+                error.set_cause(py, cause);
+                error
+            }
+            Err(error) => error,
+        }
+    }
+}
+
+impl From<PyErr> for Failure {
+    fn from(error: PyErr) -> Self {
+        Self { steps: Vec::new(), reason: Reason::Raised(error) }
+    }
+}
+
+/// One conversion under way.
+struct Encoder<'py, 'a> {
+    shared: &'a Arc<Shared>,
+    wire: Wire,
+    depth: usize,
+    /// Number of the next object, as V8's reader counts.
+    next_object: u32,
+    /// Objects met so far, by address.
+    seen: HashMap<usize, u32>,
+    /// Temporary objects that must live as long as their address is in `seen`.
+    keep: Vec<Bound<'py, PyAny>>,
+    pending: &'a mut Pending,
+}
+
+impl<'py> Encoder<'py, '_> {
+    fn reserve(&self, more: usize) -> Result<(), Failure> {
+        if self.wire.bytes.len() + more > self.shared.config.max_bytes { Err(Failure::too_large(self.shared)) } else { Ok(()) }
+    }
+
+    fn value(&mut self, object: &Bound<'py, PyAny>) -> Result<(), Failure> {
+        let raw = object.as_ptr();
+        let out = &mut self.wire.bytes;
+        // SAFETY: type comparisons and plain accessors on a live object, attached.
+        unsafe {
+            let class = ffi::Py_TYPE(raw);
+            if class == &raw mut ffi::PyUnicode_Type {
+                return self.text(object.cast_unchecked::<PyString>());
+            }
+            if class == &raw mut ffi::PyLong_Type {
+                let mut overflow = 0;
+                let int = ffi::PyLong_AsLongLongAndOverflow(raw, &raw mut overflow);
+                if overflow == 0 && (int as f64).abs() <= numbers::SAFE {
+                    out.number(int as f64);
+                } else {
+                    numbers::write_bigint(object, out)?;
+                }
+                return self.reserve(0);
+            }
+            if class == &raw mut ffi::PyFloat_Type {
+                out.push(wire::DOUBLE);
+                out.double(ffi::PyFloat_AsDouble(raw));
+                return self.reserve(0);
+            }
+            if raw == ffi::Py_None() {
+                out.push(wire::NULL);
+                return self.reserve(0);
+            }
+            if class == &raw mut ffi::PyBool_Type {
+                out.push(if raw == ffi::Py_True() { wire::TRUE } else { wire::FALSE });
+                return self.reserve(0);
+            }
+        }
+        if object.is(imports::UNDEFINED.get(object.py())?) {
+            out.push(wire::UNDEFINED);
+            return self.reserve(0);
+        }
+        self.object(object)
+    }
+
+    fn text(&mut self, text: &Bound<'py, PyString>) -> Result<(), Failure> {
+        if let Ok(utf8) = text.to_str() {
+            self.reserve(utf8.len())?;
+            let out = &mut self.wire.bytes;
+            if utf8.is_ascii() {
+                out.latin1(utf8.as_bytes());
+            } else {
+                out.push(wire::UTF8);
+                out.varint(utf8.len() as u64);
+                out.extend_from_slice(utf8.as_bytes());
+            }
+            return Ok(());
+        }
+        let Value::Utf16(units) = string(text)? else { return Err(Failure::new("this str cannot be read")) };
+        self.reserve(units.len() * 2)?;
+        let out = &mut self.wire.bytes;
+        let mut head = Vec::new();
+        head.varint(units.len() as u64 * 2);
+        if (out.len() + 1 + head.len()) % 2 == 1 {
+            out.push(wire::PADDING);
+        }
+        out.push(wire::UTF16);
+        out.extend_from_slice(&head);
+        out.extend(units.iter().flat_map(|unit| unit.to_le_bytes()));
+        Ok(())
+    }
+
+    fn object(&mut self, object: &Bound<'py, PyAny>) -> Result<(), Failure> {
+        if let Some(number) = self.seen.get(&(object.as_ptr() as usize)) {
+            self.wire.bytes.push(wire::REFERENCE);
+            self.wire.bytes.varint(u64::from(*number));
+            return self.reserve(0);
+        }
+        if self.depth >= self.shared.config.max_depth {
+            return Err(Failure::new(format!("nested deeper than max_serialization_depth ({})", self.shared.config.max_depth)));
+        }
+        self.depth += 1;
+        let result = self.by_type(object);
+        self.depth -= 1;
+        result?;
+        self.reserve(0)
+    }
+
+    /// Gives `object` the next number.
+    fn number(&mut self, object: &Bound<'py, PyAny>) {
+        self.seen.insert(object.as_ptr() as usize, self.next_object);
+        self.next_object += 1;
+    }
+
+    fn by_type(&mut self, object: &Bound<'py, PyAny>) -> Result<(), Failure> {
+        if let Ok(dict) = object.cast_exact::<PyDict>() {
+            self.dict(dict)
+        } else if let Ok(list) = object.cast_exact::<PyList>() {
+            self.number(object);
+            self.sequence(list.len(), |index| list.get_item(index))
+        } else if let Ok(tuple) = object.cast_exact::<PyTuple>() {
+            self.number(object);
+            self.sequence(tuple.len(), |index| tuple.get_item(index))
+        } else if let Ok(bytes) = object.cast_exact::<PyBytes>() {
+            self.typed(object, b'B', bytes.as_bytes())
+        } else if let Ok(bytes) = object.cast_exact::<PyByteArray>() {
+            let copy = bytes.to_vec();
+            self.typed(object, b'B', &copy)
+        } else if object.is_exact_instance_of::<PySet>() || object.is_exact_instance_of::<PyFrozenSet>() {
+            self.set(object)
+        } else if let Ok(function) = object.cast::<JsFunction>() {
+            let remote = function.get().remote_in(self.shared).map_err(Failure::new)?;
+            self.handle(object, Handle::Function(remote))
+        } else if let Ok(promise) = object.cast::<JsPromise>() {
+            let remote = promise.get().remote_in(self.shared).map_err(Failure::new)?;
+            self.handle(object, Handle::Promise(remote))
+        } else {
+            self.simplified(object)
+        }
+    }
+
+    /// Everything that Python code takes apart: see `jsrun._convert.simplify`.
+    fn simplified(&mut self, object: &Bound<'py, PyAny>) -> Result<(), Failure> {
+        let py = object.py();
+        let (kind, payload): (String, Bound<'py, PyAny>) = imports::FROM_PYTHON.get(py)?.call1((object,))?.extract()?;
+        match kind.as_str() {
+            "value" => {
+                self.keep.push(payload.clone());
+                self.value(&payload)
+            }
+            "map" => {
+                self.number(object);
+                let pairs = payload.cast::<PyList>().map_err(PyErr::from)?;
+                self.pairs(pairs)
+            }
+            "date" => {
+                self.number(object);
+                self.wire.bytes.push(wire::DATE);
+                self.wire.bytes.double(payload.extract()?);
+                Ok(())
+            }
+            "regexp" => {
+                self.number(object);
+                let (source, flags): (Bound<'py, PyString>, u64) = payload.extract()?;
+                self.wire.bytes.push(wire::REGEXP);
+                self.text(&source)?;
+                self.wire.bytes.varint(flags);
+                Ok(())
+            }
+            "typed" => {
+                let (tag, bytes): (String, Bound<'py, PyBytes>) = payload.extract()?;
+                self.typed(object, tag.as_bytes()[0], bytes.as_bytes())
+            }
+            "function" => {
+                let (target, asynchronous, name): (Bound<'py, PyAny>, bool, String) = payload.extract()?;
+                let target = table::keep(target.unbind(), self.shared);
+                let mode = if asynchronous { HostMode::Async } else { HostMode::Sync };
+                self.handle(object, Handle::HostFunction(HostFunction { target, name, mode }))
+            }
+            "inline" => {
+                let (target, name): (Bound<'py, PyAny>, String) = payload.extract()?;
+                let target = table::keep(target.unbind(), self.shared);
+                self.handle(object, Handle::HostFunction(HostFunction { target, name, mode: HostMode::Inline }))
+            }
+            "awaitable" => {
+                let call = self.shared.next_call();
+                self.pending.push((call, payload.unbind()));
+                self.handle(object, Handle::HostPromise(call))
+            }
+            "error" => {
+                let error = PyErr::from_value(payload);
+                let exception = from_exception(py, &error, self.shared);
+                self.handle(object, Handle::Error(exception))
+            }
+            _ => Err(Failure::new(payload.extract::<String>()?)),
+        }
+    }
+
+    fn handle(&mut self, object: &Bound<'py, PyAny>, handle: Handle) -> Result<(), Failure> {
+        self.number(object);
+        self.wire.bytes.push(wire::HANDLE);
+        self.wire.bytes.varint(self.wire.handles.len() as u64);
+        self.wire.handles.push(handle);
+        Ok(())
+    }
+
+    fn typed(&mut self, object: &Bound<'py, PyAny>, tag: u8, bytes: &[u8]) -> Result<(), Failure> {
+        self.reserve(bytes.len())?;
+        // The buffer takes a number too, before its view.
+        self.next_object += 1;
+        self.number(object);
+        let out = &mut self.wire.bytes;
+        out.push(wire::BUFFER);
+        out.varint(bytes.len() as u64);
+        out.extend_from_slice(bytes);
+        out.push(wire::VIEW);
+        out.push(tag);
+        out.varint(0);
+        out.varint(bytes.len() as u64);
+        out.varint(0);
+        Ok(())
+    }
+
+    fn sequence(&mut self, length: usize, item: impl Fn(usize) -> PyResult<Bound<'py, PyAny>>) -> Result<(), Failure> {
+        self.reserve(length)?;
+        self.wire.bytes.push(wire::ARRAY);
+        self.wire.bytes.varint(length as u64);
+        for index in 0..length {
+            let step = || format!("[{index}]");
+            let item = item(index).map_err(|error| Failure::from(error).at(step))?;
+            self.value(&item).map_err(|failure| failure.at(step))?;
+        }
+        self.wire.bytes.push(wire::ARRAY_END);
+        self.wire.bytes.varint(0);
+        self.wire.bytes.varint(length as u64);
+        Ok(())
+    }
+
+    fn dict(&mut self, dict: &Bound<'py, PyDict>) -> Result<(), Failure> {
+        self.number(dict.as_any());
+        let start = self.wire.bytes.len();
+        let size = dict.len();
+        self.wire.bytes.push(wire::OBJECT);
+        let mut position = 0;
+        let mut count = 0u64;
+        loop {
+            let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+            // SAFETY: the dict is alive and attached; its size is compared after anything that may run Python code, so the position stays valid.
+            let (key, value) = unsafe {
+                if ffi::PyDict_Next(dict.as_ptr(), &raw mut position, &raw mut key, &raw mut value) == 0 {
+                    break;
+                }
+                (Bound::from_borrowed_ptr(dict.py(), key), Bound::from_borrowed_ptr(dict.py(), value))
+            };
+            let Ok(text) = key.cast::<PyString>() else {
+                // A key that is no plain str makes the whole dict a Map. What was written of it goes.
+                if count == 0 {
+                    self.wire.bytes.truncate(start);
+                    let pairs = dict.items();
+                    return self.pairs(&pairs);
+                }
+                return self.mixed(dict, start);
+            };
+            self.key(text)?;
+            let step = || format!("[{:?}]", text.to_string_lossy());
+            self.value(&value).map_err(|failure| failure.at(step))?;
+            count += 1;
+            if dict.len() != size {
+                return Err(Failure::new("this dict changed while it was converted"));
+            }
+        }
+        self.wire.bytes.push(wire::OBJECT_END);
+        self.wire.bytes.varint(count);
+        Ok(())
+    }
+
+    /// A dict whose first keys were strings and a later one is not: starts over as a Map.
+    fn mixed(&mut self, dict: &Bound<'py, PyDict>, start: usize) -> Result<(), Failure> {
+        // Objects met since then were numbered by a writing that is thrown away.
+        self.wire.bytes.truncate(start);
+        let own = self.seen.get(&(dict.as_ptr() as usize)).copied().unwrap_or_default();
+        self.seen.retain(|_, number| *number <= own);
+        self.next_object = own + 1;
+        let pairs = dict.items();
+        self.pairs(&pairs)
+    }
+
+    fn key(&mut self, text: &Bound<'py, PyString>) -> Result<(), Failure> {
+        if let Ok(utf8) = text.to_str()
+            && let Some(index) = array_index(utf8)
+        {
+            self.wire.bytes.number(f64::from(index));
+            return Ok(());
+        }
+        self.text(text)
+    }
+
+    fn pairs(&mut self, pairs: &Bound<'py, PyList>) -> Result<(), Failure> {
+        self.wire.bytes.push(wire::MAP);
+        for pair in pairs {
+            let (key, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = pair.extract()?;
+            let step = || format!("[{}]", key.repr().map_or_else(|_| "?".into(), |text| text.to_string()));
+            self.value(&key).map_err(|failure| failure.at(step))?;
+            self.value(&value).map_err(|failure| failure.at(step))?;
+        }
+        self.wire.bytes.push(wire::MAP_END);
+        self.wire.bytes.varint(pairs.len() as u64 * 2);
+        self.keep.push(pairs.clone().into_any());
+        Ok(())
+    }
+
+    fn set(&mut self, object: &Bound<'py, PyAny>) -> Result<(), Failure> {
+        self.number(object);
+        self.wire.bytes.push(wire::SET);
+        let mut count = 0u64;
+        for member in object.try_iter()? {
+            self.value(&member?).map_err(|failure| failure.at(|| format!("[{count}]")))?;
+            count += 1;
+        }
+        self.wire.bytes.push(wire::SET_END);
+        self.wire.bytes.varint(count);
+        Ok(())
+    }
+}
+
+/// The array index a key stands for: V8 keeps those apart from names.
+fn array_index(key: &str) -> Option<u32> {
+    let digits = key.len() <= 10 && key.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits || key.is_empty() || (key.len() > 1 && key.starts_with('0')) {
+        return None;
+    }
+    key.parse::<u32>().ok().filter(|index| *index < u32::MAX)
+}

@@ -1,0 +1,8 @@
+//! Values across the Python border: one walker per direction, for every path.
+
+mod from_py;
+mod numbers;
+mod to_py;
+
+pub(crate) use from_py::{Pending, from_py, string};
+pub(crate) use to_py::{arguments, to_py};

@@ -1,0 +1,294 @@
+//! `Value` to Python objects: the one incoming walker. Runs on the thread that waits for the value.
+
+use std::sync::Arc;
+
+use jsrun_core::isolate::Shared;
+use jsrun_core::value::{Handle, Value};
+use jsrun_core::wire::{self, Reader};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyTuple};
+
+use super::numbers;
+use crate::errors::javascript_error;
+use crate::function;
+use crate::imports;
+
+/// Converts one value.
+pub(crate) fn to_py<'py>(py: Python<'py>, value: Value, shared: &Arc<Shared>) -> PyResult<Bound<'py, PyAny>> {
+    match value {
+        Value::Undefined => imports::UNDEFINED.get(py).cloned(),
+        Value::Null => Ok(py.None().into_bound(py)),
+        Value::Bool(flag) => Ok(flag.into_pyobject(py)?.to_owned().into_any()),
+        Value::Number(number) => owned(py, numbers::number(py, number)),
+        Value::Latin1(text) => latin1(py, &text),
+        Value::Utf8(text) => Ok(text.into_pyobject(py)?.into_any()),
+        Value::Utf16(units) => {
+            // SAFETY: any initialised u16 slice is readable as twice as many bytes.
+            utf16(py, unsafe { std::slice::from_raw_parts(units.as_ptr().cast(), units.len() * 2) })
+        }
+        Value::Wire(wire) => {
+            let handles = wire.handles.into_iter().map(Some).collect();
+            Decoder { py, reader: Reader::new(&wire.bytes), handles, shared, objects: Vec::new(), keys: Vec::new() }.value()
+        }
+    }
+}
+
+/// Converts the arguments of a host call.
+pub(crate) fn arguments<'py>(py: Python<'py>, args: Value, shared: &Arc<Shared>) -> PyResult<Bound<'py, PyTuple>> {
+    Ok(to_py(py, args, shared)?.cast::<PyList>()?.to_tuple())
+}
+
+fn owned<'py>(py: Python<'py>, object: *mut ffi::PyObject) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: `object` is a new reference, or null with a Python error set.
+    unsafe { Bound::from_owned_ptr_or_err(py, object) }
+}
+
+fn latin1<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    // SAFETY: pointer and length are one live slice.
+    owned(py, unsafe { ffi::PyUnicode_DecodeLatin1(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t, std::ptr::null()) })
+}
+
+fn utf16<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let mut little = -1;
+    // SAFETY: pointer and length are one live slice; `surrogatepass` keeps lone surrogates.
+    owned(py, unsafe {
+        ffi::PyUnicode_DecodeUTF16(bytes.as_ptr().cast(), bytes.len() as ffi::Py_ssize_t, c"surrogatepass".as_ptr(), &raw mut little)
+    })
+}
+
+fn truncated() -> PyErr {
+    PyRuntimeError::new_err("jsrun: a value arrived truncated (please report)")
+}
+
+/// One conversion under way.
+struct Decoder<'py, 'a> {
+    py: Python<'py>,
+    reader: Reader<'a>,
+    handles: Vec<Option<Handle>>,
+    shared: &'a Arc<Shared>,
+    /// Objects by number.
+    objects: Vec<Bound<'py, PyAny>>,
+    /// Keys by number.
+    keys: Vec<Bound<'py, PyAny>>,
+}
+
+impl<'py> Decoder<'py, '_> {
+    fn varint(&mut self) -> PyResult<usize> {
+        self.reader.varint().ok_or_else(truncated)
+    }
+
+    fn value(&mut self) -> PyResult<Bound<'py, PyAny>> {
+        let py = self.py;
+        let tag = self.reader.byte().ok_or_else(truncated)?;
+        match tag {
+            wire::LATIN1 | wire::UTF16 => self.text(tag),
+            wire::INT32 => {
+                let int = self.reader.int32().ok_or_else(truncated)?;
+                // SAFETY: plain constructor.
+                owned(py, unsafe { ffi::PyLong_FromLong(int.into()) })
+            }
+            wire::DOUBLE => owned(py, numbers::number(py, self.reader.double().ok_or_else(truncated)?)),
+            wire::NULL => Ok(py.None().into_bound(py)),
+            wire::UNDEFINED => imports::UNDEFINED.get(py).cloned(),
+            wire::TRUE => Ok(true.into_pyobject(py)?.to_owned().into_any()),
+            wire::FALSE => Ok(false.into_pyobject(py)?.to_owned().into_any()),
+            wire::BIGINT => {
+                let head = self.varint()?;
+                let bytes = self.reader.bytes(head >> 1).ok_or_else(truncated)?;
+                numbers::bigint(py, head & 1 == 1, bytes)
+            }
+            wire::REFERENCE => {
+                let number = self.varint()?;
+                self.objects.get(number).cloned().ok_or_else(truncated)
+            }
+            _ => self.object(tag),
+        }
+    }
+
+    fn text(&mut self, tag: u8) -> PyResult<Bound<'py, PyAny>> {
+        let length = self.varint()?;
+        let bytes = self.reader.bytes(length).ok_or_else(truncated)?;
+        if tag == wire::LATIN1 { latin1(self.py, bytes) } else { utf16(self.py, bytes) }
+    }
+
+    fn tagged_text(&mut self) -> PyResult<Bound<'py, PyAny>> {
+        let tag = self.reader.byte().ok_or_else(truncated)?;
+        self.text(tag)
+    }
+
+    fn object(&mut self, tag: u8) -> PyResult<Bound<'py, PyAny>> {
+        match tag {
+            wire::OBJECT => self.plain(),
+            wire::ARRAY => self.array(),
+            wire::NUMBERS => self.numbers(),
+            wire::MAP | wire::MAP_END => self.map(tag == wire::MAP),
+            wire::SET | wire::SET_END => self.set(tag == wire::SET),
+            _ => {
+                let number = self.reserve();
+                let object = self.leaf(tag)?;
+                self.objects[number] = object.clone();
+                Ok(object)
+            }
+        }
+    }
+
+    /// Takes the next object number.
+    fn reserve(&mut self) -> usize {
+        self.objects.push(self.py.None().into_bound(self.py));
+        self.objects.len() - 1
+    }
+
+    fn leaf(&mut self, tag: u8) -> PyResult<Bound<'py, PyAny>> {
+        let py = self.py;
+        match tag {
+            wire::DATE => imports::MAKE_DATETIME.get(py)?.call1((self.reader.double().ok_or_else(truncated)?,)),
+            wire::REGEXP => {
+                let source = self.tagged_text()?;
+                let flags = self.tagged_text()?;
+                imports::JS_REGEXP.get(py)?.call1((source, flags))
+            }
+            wire::BUFFER => {
+                let length = self.varint()?;
+                Ok(PyBytes::new(py, self.reader.bytes(length).ok_or_else(truncated)?).into_any())
+            }
+            wire::VIEW => {
+                let kind = self.reader.byte().ok_or_else(truncated)?;
+                let length = self.varint()?;
+                let bytes = PyBytes::new(py, self.reader.bytes(length).ok_or_else(truncated)?).into_any();
+                match wire::VIEW_KINDS.iter().find(|(tag, ..)| *tag == kind) {
+                    Some((b'B' | b'?', ..)) | None => Ok(bytes),
+                    Some((_, format, _)) => imports::TYPED_ARRAY.get(py)?.call1((bytes, *format)),
+                }
+            }
+            wire::BOXED => self.value(),
+            wire::HANDLE => {
+                let index = self.varint()?;
+                let handle = self.handles.get_mut(index).and_then(Option::take).ok_or_else(truncated)?;
+                self.handle(handle)
+            }
+            _ => Err(truncated()),
+        }
+    }
+
+    fn handle(&mut self, handle: Handle) -> PyResult<Bound<'py, PyAny>> {
+        match handle {
+            Handle::Function(remote) => function::function(self.py, remote),
+            Handle::Promise(remote) => function::promise(self.py, remote),
+            Handle::Error(exception) => javascript_error(self.py, *exception, self.shared, false),
+            Handle::HostFunction(_) | Handle::HostPromise(_) => Err(truncated()),
+        }
+    }
+
+    fn array(&mut self) -> PyResult<Bound<'py, PyAny>> {
+        let number = self.reserve();
+        let length = self.varint()?;
+        // SAFETY: plain constructor; every slot is filled below before Python code sees the list, or it is dropped with null slots, which is allowed.
+        let list = owned(self.py, unsafe { ffi::PyList_New(length as ffi::Py_ssize_t) })?;
+        self.objects[number] = list.clone();
+        for index in 0..length {
+            let item = self.value()?;
+            // SAFETY: the index is in range and the reference is given away.
+            unsafe { ffi::PyList_SetItem(list.as_ptr(), index as ffi::Py_ssize_t, item.into_ptr()) };
+        }
+        Ok(list)
+    }
+
+    fn numbers(&mut self) -> PyResult<Bound<'py, PyAny>> {
+        let number = self.reserve();
+        let length = self.varint()?;
+        let block = self.reader.bytes(length * 8).ok_or_else(truncated)?;
+        // SAFETY: as in `array`.
+        let list = owned(self.py, unsafe { ffi::PyList_New(length as ffi::Py_ssize_t) })?;
+        for (index, bytes) in block.chunks_exact(8).enumerate() {
+            let mut eight = [0; 8];
+            eight.copy_from_slice(bytes);
+            let item = numbers::number(self.py, f64::from_le_bytes(eight));
+            if item.is_null() {
+                return Err(PyErr::fetch(self.py));
+            }
+            // SAFETY: as in `array`.
+            unsafe { ffi::PyList_SetItem(list.as_ptr(), index as ffi::Py_ssize_t, item) };
+        }
+        self.objects[number] = list.clone();
+        Ok(list)
+    }
+
+    fn plain(&mut self) -> PyResult<Bound<'py, PyAny>> {
+        let number = self.reserve();
+        let count = self.varint()?;
+        // SAFETY: plain constructor.
+        let dict = owned(self.py, unsafe { ffi::PyDict_New() })?;
+        self.objects[number] = dict.clone();
+        for _ in 0..count {
+            let key = self.key()?;
+            let value = self.value()?;
+            // SAFETY: three live objects; the dict takes references of its own.
+            if unsafe { ffi::PyDict_SetItem(dict.as_ptr(), key.as_ptr(), value.as_ptr()) } != 0 {
+                return Err(PyErr::fetch(self.py));
+            }
+        }
+        Ok(dict)
+    }
+
+    fn key(&mut self) -> PyResult<Bound<'py, PyAny>> {
+        match self.reader.byte().ok_or_else(truncated)? {
+            wire::KEY_AGAIN => {
+                let number = self.varint()?;
+                self.keys.get(number).cloned().ok_or_else(truncated)
+            }
+            wire::KEY_NEW => {
+                let mut text = self.tagged_text()?.into_ptr();
+                // SAFETY: `text` is an owned str; interning swaps the reference in place.
+                let key = unsafe {
+                    ffi::PyUnicode_InternInPlace(&raw mut text);
+                    Bound::from_owned_ptr(self.py, text)
+                };
+                self.keys.push(key.clone());
+                Ok(key)
+            }
+            _ => Err(truncated()),
+        }
+    }
+
+    /// A `dict` when every key is hashable and none falls together with another (`1` and `True` do); else a `JsMap`.
+    fn map(&mut self, hashable: bool) -> PyResult<Bound<'py, PyAny>> {
+        let number = self.reserve();
+        let count = self.varint()?;
+        let pairs = PyList::empty(self.py);
+        let wrapper = imports::JS_MAP.get(self.py)?.call1((&pairs,))?;
+        let dict = pyo3::types::PyDict::new(self.py);
+        self.objects[number] = if hashable { dict.clone().into_any() } else { wrapper.clone() };
+        for _ in 0..count {
+            let key = self.value()?;
+            let value = self.value()?;
+            if hashable {
+                dict.set_item(&key, &value)?;
+            }
+            pairs.append((key, value))?;
+        }
+        let object = if hashable && dict.len() == count { dict.into_any() } else { wrapper };
+        self.objects[number] = object.clone();
+        Ok(object)
+    }
+
+    /// A `set`, or a `list` when members are unhashable or fall together.
+    fn set(&mut self, hashable: bool) -> PyResult<Bound<'py, PyAny>> {
+        let number = self.reserve();
+        let count = self.varint()?;
+        let members = PyList::empty(self.py);
+        self.objects[number] = members.clone().into_any();
+        for _ in 0..count {
+            members.append(self.value()?)?;
+        }
+        if hashable {
+            let set = pyo3::types::PySet::new(self.py, &members)?;
+            if set.len() == count {
+                self.objects[number] = set.clone().into_any();
+                return Ok(set.into_any());
+            }
+        }
+        Ok(members.into_any())
+    }
+}

@@ -1,0 +1,146 @@
+//! JavaScript functions and promises that Python holds.
+
+use std::sync::Arc;
+
+use jsrun_core::commands::{AwaitPromise, Call, Command};
+use jsrun_core::isolate::Shared;
+use jsrun_core::value::RemoteRef;
+use parking_lot::Mutex;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::bridge::LoopBridge;
+use crate::convert::{Pending, from_py};
+use crate::errors::to_exception;
+use crate::isolate::{Caller, call_from_loop, run_blocking, start_pending};
+use crate::operation::Operation;
+use crate::{imports, timeout};
+
+/// A JavaScript function.
+#[pyclass(frozen, weakref, module = "jsrun")]
+pub(crate) struct JsFunction {
+    /// `None` once released.
+    remote: Mutex<Option<Arc<RemoteRef>>>,
+    shared: Arc<Shared>,
+    name: String,
+}
+
+/// A JavaScript promise: awaiting it drives it to its end.
+#[pyclass(frozen, weakref, module = "jsrun")]
+pub(crate) struct JsPromise {
+    remote: Arc<RemoteRef>,
+}
+
+/// Wraps a function handle.
+pub(crate) fn function(py: Python<'_>, remote: Arc<RemoteRef>) -> PyResult<Bound<'_, PyAny>> {
+    let (shared, name) = (Arc::clone(&remote.owner), remote.name.clone());
+    Ok(Bound::new(py, JsFunction { remote: Mutex::new(Some(remote)), shared, name })?.into_any())
+}
+
+/// Wraps a promise handle.
+pub(crate) fn promise(py: Python<'_>, remote: Arc<RemoteRef>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(Bound::new(py, JsPromise { remote })?.into_any())
+}
+
+impl JsFunction {
+    fn remote(&self, py: Python<'_>) -> PyResult<Arc<RemoteRef>> {
+        self.remote.lock().clone().ok_or_else(|| {
+            to_exception(py, jsrun_core::error::Error::Released("JavaScript function"), &self.shared)
+        })
+    }
+
+    /// The handle, if the function lives in `shared`'s isolate.
+    pub(crate) fn remote_in(&self, shared: &Arc<Shared>) -> Result<Arc<RemoteRef>, String> {
+        if !Arc::ptr_eq(&self.shared, shared) {
+            return Err("a JavaScript function of another runtime cannot be passed to this one".into());
+        }
+        self.remote.lock().clone().ok_or_else(|| "this JavaScript function was closed".into())
+    }
+
+    fn command(&self, args: &Bound<'_, PyTuple>, pending: &mut Pending) -> PyResult<Command> {
+        let function = self.remote(args.py())?;
+        let args = args
+            .iter()
+            .enumerate()
+            .map(|(index, arg)| from_py(&arg, &self.shared, &format!("$[{index}]"), pending))
+            .collect::<PyResult<_>>()?;
+        Ok(Command::Call(Call { function, args }))
+    }
+}
+
+#[pymethods]
+impl JsFunction {
+    #[pyo3(signature = (*args, timeout=None))]
+    fn __call__<'py>(&self, args: &Bound<'py, PyTuple>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let py = args.py();
+        let timeout = timeout::parse(timeout)?;
+        let mut pending = Pending::new();
+        let command = self.command(args, &mut pending)?;
+        let running = imports::RUNNING_LOOP.get(py)?.call0()?;
+        if running.is_none() {
+            start_pending(py, pending, None, &self.shared)?;
+            return run_blocking(py, &self.shared, command, timeout, None);
+        }
+        let bridge = LoopBridge::of_running(py)?;
+        call_from_loop(py, &self.shared, command, timeout, &bridge, pending)
+    }
+
+    #[pyo3(signature = (*args, timeout=None))]
+    fn call_async<'py>(&self, args: &Bound<'py, PyTuple>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, Operation>> {
+        let py = args.py();
+        let timeout = timeout::parse(timeout)?;
+        let mut pending = Pending::new();
+        let command = self.command(args, &mut pending)?;
+        Operation::create(py, Caller { shared: Arc::clone(&self.shared), timeout, what: "call_async" }, command, pending)
+    }
+
+    /// Releases the function. Idempotent; the result may be awaited or ignored.
+    fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.remote.lock().take();
+        py.import("jsrun._types")?.getattr("Nothing")?.call0()
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn __repr__(&self) -> String {
+        let closed = if self.remote.lock().is_none() { " (closed)" } else { "" };
+        let name = if self.name.is_empty() { "anonymous" } else { &self.name };
+        format!("<JsFunction {name}{closed}>")
+    }
+}
+
+impl JsPromise {
+    /// The handle, if the promise lives in `shared`'s isolate.
+    pub(crate) fn remote_in(&self, shared: &Arc<Shared>) -> Result<Arc<RemoteRef>, String> {
+        if Arc::ptr_eq(&self.remote.owner, shared) {
+            Ok(Arc::clone(&self.remote))
+        } else {
+            Err("a JavaScript promise of another runtime cannot be passed to this one".into())
+        }
+    }
+}
+
+#[pymethods]
+impl JsPromise {
+    fn __await__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Operation>> {
+        let command = Command::Await(AwaitPromise { promise: Arc::clone(&self.remote) });
+        Operation::create(py, Caller { shared: Arc::clone(&self.remote.owner), timeout: None, what: "promise" }, command, Pending::new())
+    }
+
+    /// Drives the promise to its end, blocking.
+    #[pyo3(signature = (timeout=None))]
+    fn wait<'py>(&self, py: Python<'py>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let timeout = timeout::parse(timeout)?;
+        let command = Command::Await(AwaitPromise { promise: Arc::clone(&self.remote) });
+        let bridge = LoopBridge::of_running_or_none(py)?;
+        run_blocking(py, &self.remote.owner, command, timeout, bridge)
+    }
+
+    #[expect(clippy::unused_self, reason = "a Python method")]
+    fn __repr__(&self) -> &'static str {
+        "<JsPromise>"
+    }
+}

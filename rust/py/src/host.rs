@@ -1,0 +1,193 @@
+//! Running host functions on Python threads, and answering JavaScript.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::Weak;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use jsrun_core::error::JsException;
+use jsrun_core::isolate::{CallOutcome, InlineHost, Shared};
+use jsrun_core::reply::{CallId, HostCall, Report};
+use jsrun_core::value::Value;
+use pyo3::prelude::*;
+
+use crate::bridge::LoopBridge;
+use crate::convert::{Pending, arguments, from_py};
+use crate::errors::{from_exception, javascript_error};
+use crate::isolate::start_pending;
+use crate::{imports, table};
+
+/// Synchronous host calls on Python stacks at this moment: while there are none, nobody need ask for the call chain.
+static SYNC_CALLS: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a synchronous host call runs anywhere.
+pub(crate) fn in_sync_call() -> bool {
+    SYNC_CALLS.load(Ordering::Acquire) != 0
+}
+
+/// Runs one host call on this thread, or starts its coroutine. An error is a `BaseException` that must go on through this thread.
+pub(crate) fn perform(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
+    let shared = Arc::clone(&call.isolate);
+    let number = call.call;
+    let wait = call.wait;
+    let result = if wait { perform_sync(py, call, bridge) } else { perform_async(py, call, bridge) };
+    table::sweep(&shared);
+    let Err(error) = result else { return Ok(()) };
+    shared.answer_call(number, Err(from_exception(py, &error, &shared)));
+    if error.is_instance_of::<pyo3::exceptions::PyException>(py) || !wait || bridge.is_none() {
+        // JavaScript has it; without a loop it comes back to this thread as the outcome.
+        return Ok(());
+    }
+    Err(error)
+}
+
+/// The bridge on whose loop this call belongs: that of the awaited operation, or the home loop's for background JavaScript.
+fn place<'a, 'py>(py: Python<'py>, call: &HostCall, bridge: Option<&'a Bound<'py, LoopBridge>>) -> (Option<&'a Bound<'py, LoopBridge>>, Option<Bound<'py, PyAny>>) {
+    let Some(bridge) = bridge else { return (None, None) };
+    match call.op {
+        None => (Some(bridge), None),
+        Some(id) => match bridge.get().operation(py, id) {
+            Some(operation) => (Some(bridge), operation.get().context(py)),
+            None => (None, None),
+        },
+    }
+}
+
+fn callee<'py>(py: Python<'py>, target: u64) -> PyResult<Bound<'py, PyAny>> {
+    table::get(py, target)
+        .map(|object| object.into_bound(py))
+        .ok_or_else(|| pyo3::exceptions::PyReferenceError::new_err("this host function was released"))
+}
+
+fn perform_sync(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
+    let shared = call.isolate.clone();
+    let (place, context) = place(py, &call, bridge);
+    let function = callee(py, call.target)?;
+    let args = arguments(py, call.args, &shared)?;
+    SYNC_CALLS.fetch_add(1, Ordering::AcqRel);
+    let runner = imports::RUN_SYNC.get(py)?;
+    let result = match context {
+        // A copy: the same operation's context may be entered already, further out on this stack.
+        Some(context) => context.call_method0("copy")?.call_method1("run", (runner, shared.id, call.call, function, args)),
+        None => runner.call1((shared.id, call.call, function, args)),
+    };
+    SYNC_CALLS.fetch_sub(1, Ordering::AcqRel);
+    let mut pending = Pending::new();
+    let value = from_py(&result?, &shared, "$", &mut pending)?;
+    shared.answer_call(call.call, Ok(value));
+    start_pending(py, pending, place, &shared)
+}
+
+fn perform_async(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
+    let (place, context) = place(py, &call, bridge);
+    let function = callee(py, call.target)?;
+    let args = arguments(py, call.args, &call.isolate)?;
+    start(py, place, context, call.call, &call.isolate, (Some(function), args.into_any()))
+}
+
+/// Starts a coroutine: on the caller's loop, or on the portal.
+pub(crate) fn start<'py>(
+    py: Python<'py>,
+    place: Option<&Bound<'py, LoopBridge>>,
+    context: Option<Bound<'py, PyAny>>,
+    call: CallId,
+    shared: &Arc<Shared>,
+    work: (Option<Bound<'py, PyAny>>, Bound<'py, PyAny>),
+) -> PyResult<()> {
+    let event_loop = place.map(|bridge| bridge.get().event_loop(py)).transpose()?;
+    let context = match context {
+        Some(context) => context.call_method0("copy")?,
+        None => imports::COPY_CONTEXT.get(py)?.call0()?,
+    };
+    let answer = Bound::new(py, Answer { shared: Arc::clone(shared), call })?;
+    imports::START_ASYNC.get(py)?.call1((event_loop, context, answer, work.0, work.1))?;
+    Ok(())
+}
+
+/// Cancels the coroutines behind these calls.
+pub(crate) fn abandon(py: Python<'_>, calls: Vec<CallId>) {
+    if let Err(error) = imports::ABANDON.get(py).and_then(|abandon| abandon.call1((calls,))) {
+        error.write_unraisable(py, None);
+    }
+}
+
+/// Passes on news that belong to no operation.
+pub(crate) fn report(py: Python<'_>, shared: &Arc<Shared>, report: Report) {
+    let Report::UnhandledRejection(exception) = report;
+    let told = javascript_error(py, *exception, shared, false).and_then(|error| imports::REPORT.get(py)?.call1((shared.id, error)));
+    if let Err(error) = told {
+        error.write_unraisable(py, None);
+    }
+}
+
+/// Answers one asynchronous host call, once.
+#[pyclass(frozen, module = "jsrun._jsrun")]
+pub(crate) struct Answer {
+    shared: Arc<Shared>,
+    call: CallId,
+}
+
+#[pymethods]
+impl Answer {
+    /// Number of the isolate and of the call: the key of its task.
+    #[getter]
+    fn call(&self) -> CallId {
+        self.call
+    }
+
+    /// JavaScript's promise fulfils with `value`.
+    fn result(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        let mut pending = Pending::new();
+        match from_py(value, &self.shared, "$", &mut pending) {
+            Ok(value) => {
+                self.shared.answer_call(self.call, Ok(value));
+                let bridge = LoopBridge::of_running_or_none(py)?;
+                start_pending(py, pending, bridge.as_ref(), &self.shared)
+            }
+            Err(error) => {
+                self.shared.answer_call(self.call, Err(from_exception(py, &error, &self.shared)));
+                Ok(())
+            }
+        }
+    }
+
+    /// JavaScript's promise rejects with `error`.
+    fn error(&self, py: Python<'_>, error: Bound<'_, PyAny>) {
+        let error = PyErr::from_value(error);
+        self.shared.answer_call(self.call, Err(from_exception(py, &error, &self.shared)));
+    }
+}
+
+/// Calls functions bound with `inline=True` on the isolate's thread: the one place where that thread touches Python.
+#[derive(Debug, Default)]
+pub(crate) struct Inline {
+    shared: OnceLock<Weak<Shared>>,
+}
+
+impl Inline {
+    /// Ties it to its isolate.
+    pub(crate) fn attach(&self, shared: &Arc<Shared>) {
+        let _ = self.shared.set(Arc::downgrade(shared));
+    }
+}
+
+impl InlineHost for Inline {
+    fn call(&self, target: u64, args: Value) -> CallOutcome {
+        let gone = |text: &str| Box::new(JsException { name: Some("Error".into()), message: text.into(), ..Default::default() });
+        let Some(shared) = self.shared.get().and_then(Weak::upgrade) else { return Err(gone("the runtime is closed")) };
+        Python::try_attach(|py| {
+            let run = || -> PyResult<Value> {
+                let function = callee(py, target)?;
+                let result = function.call1(arguments(py, args, &shared)?)?;
+                let mut pending = Pending::new();
+                let value = from_py(&result, &shared, "$", &mut pending)?;
+                if pending.is_empty() {
+                    return Ok(value);
+                }
+                Err(pyo3::exceptions::PyTypeError::new_err("a function bound with inline=True must not return an awaitable"))
+            };
+            run().map_err(|error| from_exception(py, &error, &shared))
+        })
+        .unwrap_or_else(|| Err(gone("the interpreter is shutting down")))
+    }
+}

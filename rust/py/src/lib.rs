@@ -1,0 +1,28 @@
+//! `jsrun._jsrun`: the engine as Python classes. Signatures and registration only; no V8 here.
+
+mod blocking;
+mod bridge;
+mod convert;
+mod errors;
+mod function;
+mod host;
+mod imports;
+mod isolate;
+mod operation;
+mod table;
+mod timeout;
+
+use pyo3::prelude::*;
+
+/// The native half of jsrun.
+#[pymodule(gil_used = false)]
+mod _jsrun {
+    #[pymodule_export]
+    use super::bridge::LoopBridge;
+    #[pymodule_export]
+    use super::function::{JsFunction, JsPromise};
+    #[pymodule_export]
+    use super::isolate::{Isolate, live_isolates, v8_version};
+    #[pymodule_export]
+    use super::operation::Operation;
+}

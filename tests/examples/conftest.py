@@ -1,0 +1,37 @@
+"""Fixtures that run the programs of examples/ the way a user does: as processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.fixture(scope="session")
+def examples() -> Path:
+    """Return the directory of the examples."""
+    return EXAMPLES
+
+
+@pytest.fixture(scope="session")
+def run_example() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs one example to its end and hands back what it printed."""
+
+    def run(name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(EXAMPLES / name), *arguments],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=300,
+            # Wide enough that no table cell is folded; UTF-8 whatever the locale.
+            env={**os.environ, "COLUMNS": "160", "PYTHONIOENCODING": "utf-8", **environment},
+        )
+
+    return run
