@@ -340,7 +340,7 @@ impl State {
 /// Captures the intrinsics that [`State::unbox`] calls.
 fn intrinsic_value_of(scope: &mut v8::PinScope<'_, '_>) -> Vec<v8::Global<v8::Function>> {
     let global = scope.get_current_context().global(scope);
-    let mut walk = |path: [&'static str; 3]| {
+    let walk = |path: [&'static str; 3]| {
         let mut value: v8::Local<'_, v8::Value> = global.into();
         for name in path {
             let key = v8::String::new(scope, name)?;

@@ -138,7 +138,8 @@ impl Driver {
     /// Waits for mail; true if a message came and was handled.
     fn poll_mail(&mut self, cx: &mut Context<'_>) -> bool {
         let mailbox = &self.engine.state.mailbox;
-        let mail = self.mail.get_or_insert_with(|| mailbox.clone().into_recv_async());
+        // Always a fresh future: one that was woken for a message taken by another path could miss the next.
+        let mail = self.mail.insert(mailbox.clone().into_recv_async());
         let Poll::Ready(message) = Pin::new(mail).poll(cx) else {
             if self.asleep_since.is_none() {
                 self.asleep_since = Some(Instant::now());
