@@ -25,9 +25,9 @@ def eval_async(code: str, *, timeout: Timeout = None, filename: str | None = Non
     return get_default_runtime().eval_async(code, timeout=timeout, filename=filename)
 
 
-def bind_function(name: str, fn: Callable[..., Any], *, inline: bool = False) -> None:
-    """Make ``fn`` a global function of the default runtime. See `Runtime.bind_function`."""
-    get_default_runtime().bind_function(name, fn, inline=inline)
+def bind_function(name: str, handler: Callable[..., Any], *, inline: bool = False) -> None:
+    """Make ``handler`` a global function of the default runtime. See `Runtime.bind_function`."""
+    get_default_runtime().bind_function(name, handler, inline=inline)
 
 
 def bind_object(name: str, obj: Mapping[str, Any] | object, *, attributes: bool = False) -> None:

@@ -12,9 +12,11 @@ from .errors import PermissionDenied
 
 _NAME = re.compile(r"[^\W\d][\w$]*|\$[\w$]*")
 _RESERVED = frozenset(
-    "break case catch class const continue debugger default delete do else enum export extends false finally for function if import in "
-    "instanceof new null return super switch this throw true try typeof var void while with yield let static await implements interface "
-    "package private protected public undefined NaN Infinity globalThis arguments eval".split()
+    """
+    break case catch class const continue debugger default delete do else enum export extends false finally for function
+    if import in instanceof new null return super switch this throw true try typeof var void while with yield let static
+    await implements interface package private protected public undefined NaN Infinity globalThis arguments eval
+    """.split()
 )
 
 
@@ -59,7 +61,9 @@ def bound_object(obj: object, *, attributes: bool) -> dict[str, Any]:
     if isinstance(obj, Mapping):
         return {_checked_key(key): _member(key, value) for key, value in obj.items()}
     if not attributes:
-        raise TypeError(f"expected a mapping, got {type(obj).__name__}; pass attributes=True to bind an object's public attributes")
+        raise TypeError(
+            f"expected a mapping, got {type(obj).__name__}; pass attributes=True to bind an object's public attributes"
+        )
     return {name: _member(name, getattr(obj, name)) for name in dir(obj) if not name.startswith("_")}
 
 

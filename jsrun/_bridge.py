@@ -1,4 +1,4 @@
-"""One bridge per event loop: registers its descriptor with the loop. The only file that touches the event loop's reader API."""
+"""One bridge per event loop: registers its descriptor with the loop. No other file touches the loop's reader API."""
 
 from __future__ import annotations
 

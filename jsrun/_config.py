@@ -23,11 +23,13 @@ class RuntimeConfig:
         initial_heap_size: heap to start with; V8 decides when ``None``.
         bootstrap: script that runs once, before anything else.
         timeout: deadline of every operation that names none (int, float or timedelta).
+        enable_console: there is no ``console`` yet, so only ``False`` (or ``None``) is accepted.
         max_buffer_bytes: limit of array buffers, which live outside the heap; 512 MiB when ``None``.
-        max_serialization_depth: deepest nesting that crosses, 1 to 2000.
-        max_serialization_bytes: largest encoded value that crosses.
+        max_serialization_depth: deepest nesting that crosses, 1 to 2000; 100 when ``None``.
+        max_serialization_bytes: largest encoded value that crosses; 10 MiB when ``None``.
         permissions: what `Runtime.register_op` operations may ask for.
-        on_unhandled_rejection: called with a `JavaScriptError` for every promise rejection that nothing handles, instead of a warning.
+        on_unhandled_rejection: called with a `JavaScriptError` for every promise rejection that nothing handles,
+            instead of a warning.
 
     Raises:
         TypeError: an option has the wrong type.
@@ -44,6 +46,9 @@ class RuntimeConfig:
     initial_heap_size: int | None = None
     bootstrap: str | None = None
     timeout: float | datetime.timedelta | None = None
+    enable_console: bool | None = False
+    # Positions up to here are those of jsrun 0.3; what follows is named.
+    _: dataclasses.KW_ONLY
     max_buffer_bytes: int | None = None
     max_serialization_depth: int = 100
     max_serialization_bytes: int = 10 << 20
@@ -55,8 +60,9 @@ class RuntimeConfig:
         check_timeout(self.timeout)
         if self.bootstrap is not None and not isinstance(self.bootstrap, str):
             raise TypeError(f"bootstrap must be a str, got {type(self.bootstrap).__name__}")
-        if isinstance(self.permissions, str):
-            raise TypeError(f"permissions must be names in a list, got the str {self.permissions!r}")
+        self._check_console()
+        if isinstance(self.permissions, str) or not isinstance(self.permissions, Iterable):
+            raise TypeError(f"permissions must be several names, such as a list of str, got {self.permissions!r}")
         names = frozenset(self.permissions)
         for name in names:
             if not isinstance(name, str):
@@ -65,11 +71,26 @@ class RuntimeConfig:
         if self.on_unhandled_rejection is not None and not callable(self.on_unhandled_rejection):
             raise TypeError(f"on_unhandled_rejection must be callable, got {self.on_unhandled_rejection!r}")
 
+    def _check_console(self) -> None:
+        if self.enable_console is not None and not isinstance(self.enable_console, bool):
+            raise TypeError(f"enable_console must be a bool, got {self.enable_console!r}")
+        if self.enable_console:
+            raise ValueError("enable_console=True: this version of jsrun has no console")
+
     def _check_sizes(self) -> None:
         least = {"max_heap_size": _HEAP_FLOOR}
-        for name in ("max_heap_size", "initial_heap_size", "max_buffer_bytes", "max_serialization_depth", "max_serialization_bytes"):
+        for name in (
+            "max_heap_size",
+            "initial_heap_size",
+            "max_buffer_bytes",
+            "max_serialization_depth",
+            "max_serialization_bytes",
+        ):
             value = getattr(self, name)
-            if value is None and not name.startswith("max_serialization"):
+            if value is None:
+                # What None means for the other sizes is the core's to say.
+                if name.startswith("max_serialization"):
+                    object.__setattr__(self, name, type(self).__dataclass_fields__[name].default)
                 continue
             if isinstance(value, bool) or not isinstance(value, int):
                 raise TypeError(f"{name} must be an int, got {value!r}")
@@ -78,7 +99,9 @@ class RuntimeConfig:
             if value >= 1 << 63:
                 raise ValueError(f"{name} must be below 2**63, got {value}")
         if self.max_serialization_depth > _DEPTH_CEILING:
-            raise ValueError(f"max_serialization_depth must be at most {_DEPTH_CEILING}, got {self.max_serialization_depth}")
+            raise ValueError(
+                f"max_serialization_depth must be at most {_DEPTH_CEILING}, got {self.max_serialization_depth}"
+            )
         if self.initial_heap_size is not None and self.initial_heap_size > (self.max_heap_size or 512 << 20):
             raise ValueError(f"initial_heap_size ({self.initial_heap_size}) must not exceed max_heap_size")
 

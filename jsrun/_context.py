@@ -1,4 +1,4 @@
-"""The default runtime of the module-level functions: one per asyncio task, else per thread; it closes with its owner."""
+"""The default runtime of the module-level functions: one per asyncio task, else per thread; closes with its owner."""
 
 from __future__ import annotations
 

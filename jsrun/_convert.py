@@ -20,7 +20,21 @@ _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 
 # struct format -> V8's tag of the typed array with that item type.
-_TAGS = {"b": "b", "B": "B", "h": "w", "H": "W", "i": "d", "I": "D", "q": "q", "Q": "Q", "e": "h", "f": "f", "d": "F", "c": "B", "?": "B"}
+_TAGS = {
+    "b": "b",
+    "B": "B",
+    "h": "w",
+    "H": "W",
+    "i": "d",
+    "I": "D",
+    "q": "q",
+    "Q": "Q",
+    "e": "h",
+    "f": "f",
+    "d": "F",
+    "c": "B",
+    "?": "B",
+}
 _BY_SIZE = {("l", 4): "d", ("L", 4): "D", ("l", 8): "q", ("L", 8): "Q", ("n", 8): "q", ("N", 8): "Q"}
 
 # RegExp flags as V8 numbers them.
@@ -47,7 +61,9 @@ def is_async(function: Any) -> bool:
     """Whether calling ``function`` gives a coroutine."""
     while hasattr(function, "func") and not inspect.isfunction(function) and not inspect.ismethod(function):
         function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+    if inspect.iscoroutinefunction(function):
+        return True
+    return inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 - the method itself is needed
 
 
 def name_of(function: Any) -> str:
@@ -75,8 +91,10 @@ def simplify(value: Any) -> tuple[str, Any]:  # noqa: PLR0911, PLR0912 - one bra
         return "value", str(value)
     if isinstance(value, BaseException):
         return "error", value
-    if isinstance(value, (Inline, Function)):
-        return ("inline", (value.target, value.name)) if isinstance(value, Inline) else ("function", (value.target, is_async(value.target), value.name))
+    if isinstance(value, Inline):
+        return "inline", (value.target, value.name)
+    if isinstance(value, Function):
+        return "function", (value.target, is_async(value.target), value.name)
     if isinstance(value, JsMap):
         return "map", value.items()
     if isinstance(value, JsRegExp):
@@ -122,7 +140,7 @@ def typed_array(data: bytes, form: str) -> memoryview:
     try:
         return view.cast(form)  # type: ignore[call-overload, no-any-return]
     except ValueError:
-        # Before Python 3.12 a memoryview cannot be cast to half floats: array items of single precision hold every value.
+        # A memoryview cannot be cast to half floats before Python 3.12: single precision holds every value.
         import struct
 
         return memoryview(array.array("f", struct.unpack(f"<{len(data) // 2}e", data)))

@@ -57,8 +57,8 @@ def start_async(
         if _portal.is_portal_thread():
             answer.error(
                 DeadlockError(
-                    "a coroutine on jsrun's portal loop blocks for JavaScript that needs another coroutine on the same loop; "
-                    "await eval_async instead of calling eval"
+                    "a coroutine on jsrun's portal loop blocks for JavaScript that needs another coroutine on the same "
+                    "loop; await eval_async instead of calling eval"
                 )
             )
             return
@@ -67,7 +67,9 @@ def start_async(
     _start(loop, context, answer, function, work)
 
 
-def _start_on_portal(context: contextvars.Context, answer: Answer, function: Callable[..., Any] | None, work: Any) -> None:
+def _start_on_portal(
+    context: contextvars.Context, answer: Answer, function: Callable[..., Any] | None, work: Any
+) -> None:
     _start(asyncio.get_running_loop(), context, answer, function, work)
 
 

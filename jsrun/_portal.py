@@ -1,4 +1,4 @@
-"""A private event loop on a thread of its own, started on demand: where coroutines run that the blocking API was asked for."""
+"""A private event loop on its own thread, started on demand: runs the coroutines that the blocking API needs."""
 
 from __future__ import annotations
 

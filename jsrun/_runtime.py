@@ -16,6 +16,7 @@ from ._config import RuntimeConfig, resolve
 from ._convert import is_async
 from ._jsrun import Isolate
 from ._stats import RuntimeStats, from_native
+from .errors import RuntimeClosed
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 Timeout = float | datetime.timedelta | None
@@ -26,8 +27,9 @@ _open: weakref.WeakSet[Runtime] = weakref.WeakSet()
 class Runtime:
     """A JavaScript runtime: one V8 isolate on a thread of its own.
 
-    It belongs to no event loop and no thread: any of them may use it, at the same time. Any number of operations is in flight at once; none
-    waits for another unless JavaScript says so. Nothing is granted by default: no files, no network, no environment.
+    It belongs to no event loop and no thread: any of them may use it, at the same time. Any number of operations is in
+    flight at once; none waits for another unless JavaScript says so. Nothing is granted by default: no files, no
+    network, no environment.
 
     Args:
         config: a `RuntimeConfig`; defaults apply when ``None``.
@@ -47,7 +49,7 @@ class Runtime:
 
     def __init__(self, config: RuntimeConfig | None = None, **options: Any) -> None:
         self._config = resolve(config, options)
-        self._native = Isolate(self._config)
+        self._native = Isolate.open(self._config)
         self._opened()
 
     @classmethod
@@ -102,11 +104,13 @@ class Runtime:
         """
         return self._native.eval(code, timeout, filename)
 
-    def eval_async(self, code: str, *, timeout: Timeout = None, filename: str | None = None) -> Coroutine[Any, Any, Any]:
+    def eval_async(
+        self, code: str, *, timeout: Timeout = None, filename: str | None = None
+    ) -> Coroutine[Any, Any, Any]:
         """Evaluate a script; await the result. Arguments, value and errors are those of `eval`.
 
-        With a running event loop it starts at once; without one, when first awaited. The object works wherever asyncio takes a coroutine or a
-        future. Cancelling the awaiting task stops the JavaScript.
+        With a running event loop it starts at once; without one, when first awaited. The object works wherever asyncio
+        takes a coroutine or a future. Cancelling the awaiting task stops the JavaScript.
 
         Example:
             >>> import asyncio
@@ -119,15 +123,16 @@ class Runtime:
 
     # ---- bindings ------------------------------------------------------------------------------------------------
 
-    def bind_function(self, name: str, fn: Callable[..., Any], *, inline: bool = False) -> None:
-        """Make ``fn`` a global JavaScript function. Arguments are positional.
+    def bind_function(self, name: str, handler: Callable[..., Any], *, inline: bool = False) -> None:
+        """Make ``handler`` a global JavaScript function. Arguments are positional.
 
-        A plain function keeps JavaScript waiting and runs on the thread that waits for JavaScript, in the caller's contextvars. An ``async def``
-        function gives JavaScript a promise at once and runs as a task. With ``inline=True`` a plain function runs on the isolate's own thread:
-        fastest, but it meets a foreign thread, has no contextvars, and must not call this runtime.
+        A plain function keeps JavaScript waiting and runs on the thread that waits for JavaScript, in the caller's
+        contextvars. An ``async def`` function gives JavaScript a promise at once and runs as a task. With
+        ``inline=True`` a plain function runs on the isolate's own thread: fastest, but it meets a foreign thread, has
+        no contextvars, and must not call this runtime.
 
         Raises:
-            TypeError: ``name`` is no str, or ``fn`` not callable.
+            TypeError: ``name`` is no str, or ``handler`` not callable.
             ValueError: ``name`` is no JavaScript identifier.
 
         Example:
@@ -137,13 +142,15 @@ class Runtime:
             ...     rt.eval("add(2, 3)")
             5
         """
-        self._native.bind(check_name(name), bound_function(name, fn, inline=inline))
+        self._native.bind(check_name(name), bound_function(name, handler, inline=inline))
 
     @overload
     def bind(self, fn: _F, /, name: str | None = None, *, inline: bool = False) -> _F: ...
     @overload
     def bind(self, fn: None = None, /, name: str | None = None, *, inline: bool = False) -> Callable[[_F], _F]: ...
-    def bind(self, fn: _F | None = None, /, name: str | None = None, *, inline: bool = False) -> _F | Callable[[_F], _F]:
+    def bind(
+        self, fn: _F | None = None, /, name: str | None = None, *, inline: bool = False
+    ) -> _F | Callable[[_F], _F]:
         """Bind a function under its own name, as a call or as a decorator; returns the function.
 
         Example:
@@ -174,7 +181,8 @@ class Runtime:
 
         Args:
             name: the global's name.
-            obj: a mapping; with ``attributes=True`` any object, whose public attributes and methods are taken as they are now.
+            obj: a mapping; with ``attributes=True`` any object, whose public attributes and methods are taken as they
+                are now.
             attributes: see ``obj``.
 
         Raises:
@@ -191,14 +199,17 @@ class Runtime:
         """
         self._native.bind(check_name(name), bound_object(obj, attributes=attributes))
 
-    def register_op(self, name: str, handler: Callable[..., Any], *, mode: str = "sync", permissions: Iterable[str] = ()) -> int:
-        """Register a numbered operation: JavaScript calls ``__host_op_sync__(id, ...)`` or ``__host_op_async__(id, ...)``.
+    def register_op(
+        self, name: str, handler: Callable[..., Any], *, mode: str = "sync", permissions: Iterable[str] = ()
+    ) -> int:
+        """Register a numbered operation, called as ``__host_op_sync__(id, ...)`` or ``__host_op_async__(id, ...)``.
 
         Args:
             name: unique in this runtime.
             handler: the function.
             mode: ``"sync"`` or ``"async"``.
-            permissions: what the runtime must have been granted (`RuntimeConfig.permissions`); else calls fail with `PermissionDenied`.
+            permissions: what the runtime must have been granted (`RuntimeConfig.permissions`); else calls fail with
+                `PermissionDenied`.
 
         Returns:
             The operation's number.
@@ -225,7 +236,9 @@ class Runtime:
             raise ValueError(f"operation {name!r} is registered already")
         needed = frozenset([permissions] if isinstance(permissions, str) else permissions)
         operation = self._next_operation
-        self._native.register_op(operation, name, guarded(name, handler, needed - frozenset(self._config.permissions)), mode == "async")
+        self._native.register_op(
+            operation, name, guarded(name, handler, needed - frozenset(self._config.permissions)), mode == "async"
+        )
         self._next_operation += 1
         self._operations.add(name)
         return operation
@@ -233,11 +246,18 @@ class Runtime:
     # ---- life ----------------------------------------------------------------------------------------------------
 
     def terminate(self) -> None:
-        """Stop everything that runs or waits with `RuntimeTerminated`; later calls raise it too. From any thread, idempotent."""
+        """Stop everything that runs or waits with `RuntimeTerminated`, from any thread; later calls raise it too.
+
+        Idempotent. `close` still works, and is still needed to free the runtime at once.
+        """
         self._native.terminate()
 
     def close(self) -> None:
-        """Free the runtime, blocking until its thread has ended. From any thread, idempotent; pending operations end with `RuntimeClosed`."""
+        """Free the runtime, blocking until its thread has ended. From any thread, idempotent.
+
+        Pending operations end with `RuntimeClosed`. Inside one of the runtime's own host functions it does not wait:
+        JavaScript is stopped when the function returns.
+        """
         _open.discard(self)
         self._native.close(True)
 
@@ -251,19 +271,34 @@ class Runtime:
         return self._native.is_closed()
 
     def get_stats(self) -> RuntimeStats:
-        """Return counters and heap figures; never waits for JavaScript."""
+        """Return counters and heap figures; never waits for JavaScript.
+
+        Raises:
+            RuntimeClosed: the runtime is closed.
+        """
+        self._check_open()
         return from_native(self._native.stats())
 
+    def _check_open(self) -> None:
+        if self.is_closed():
+            raise RuntimeClosed("the runtime is closed")
+
     def __enter__(self) -> Runtime:
+        self._check_open()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         self.close()
 
     async def __aenter__(self) -> Runtime:
+        self._check_open()
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         await self.aclose()
 
     def __repr__(self) -> str:
@@ -299,7 +334,9 @@ class Creation:
         self._runtime = await self._create()
         return self._runtime
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if self._runtime is not None:
             await self._runtime.aclose()
 

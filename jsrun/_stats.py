@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TypedDict
+
+
+class Figures(TypedDict):
+    """Counters as the native half keeps them: times in nanoseconds, stops by cause in the core's numbering."""
+
+    operations: int
+    run_nanos: int
+    last_nanos: int
+    pending: int
+    handles: int
+    heap_used: int
+    heap_total: int
+    heap_physical: int
+    external: int
+    stops: list[int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +54,7 @@ class RuntimeStats:
     heap_limit_hits: int
 
 
-def from_native(figures: dict[str, Any]) -> RuntimeStats:
+def from_native(figures: Figures) -> RuntimeStats:
     """Build the statistics from the native counters."""
     stops = figures["stops"]
     return RuntimeStats(

@@ -95,7 +95,8 @@ class JavaScriptError(Exception):
         message: its message.
         stack: V8's formatted stack, if there is one.
         frames: the stack as a list of `JsFrame`, innermost first.
-        cause: ``error.cause`` as a `JavaScriptError`, or the Python exception a host function raised; also as ``__cause__``.
+        cause: ``error.cause`` as a `JavaScriptError`, or the Python exception a host function raised; also as
+            ``__cause__``.
         errors: the errors of an ``AggregateError``.
         value: what was thrown, when it was no error.
         source: for syntax errors ``(file, line, column, text of the line)``, else ``None``.
@@ -147,7 +148,9 @@ class JavaScriptError(Exception):
     def _frames_text(self) -> str:
         lines = ["JavaScript stack (innermost first):"]
         for frame in self.frames:
-            place = f"{frame.get('file_name', '<anonymous>')}:{frame.get('line_number', 0)}:{frame.get('column_number', 0)}"
+            place = (
+                f"{frame.get('file_name', '<anonymous>')}:{frame.get('line_number', 0)}:{frame.get('column_number', 0)}"
+            )
             function = frame.get("function_name")
             lines.append(f"  at {function} ({place})" if function else f"  at {place}")
         return "\n".join(lines)
@@ -177,6 +180,7 @@ def _rebuild(message: str, name: str | None, state: dict[str, Any], notes: list[
     error = JavaScriptError(message, name=name)
     error.__dict__.update(state)
     error.__cause__ = error.cause
-    for note in notes or ():
-        error.add_note(note)
+    if sys.version_info >= (3, 11):
+        for note in notes or ():
+            error.add_note(note)
     return error

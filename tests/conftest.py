@@ -17,7 +17,6 @@ failed = pytest.StashKey[bool]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("filterwarnings", "error")
     config.addinivalue_line("markers", "blocks_loop: this awaited test may block its loop")
     config.addinivalue_line("markers", "loops(*kinds): run this coroutine test only on these loops")
     config.addinivalue_line("markers", "may_leak: this test keeps something on purpose")

@@ -58,6 +58,11 @@ class Census:
         return self.threads > other.threads or self.files > other.files or self.runtimes > other.runtimes
 
 
+def isolates() -> tuple[int, int]:
+    """Isolate threads and live runtimes, where descriptors of a loop that still runs do not count."""
+    return isolate_threads(), live_runtimes()
+
+
 def settle(before: Census, patience: float = PATIENCE) -> Census:
     """Count until nothing exceeds `before` or patience ends, and return the last count."""
     gc.collect()

@@ -115,7 +115,11 @@ def drain(loop: asyncio.AbstractEventLoop) -> None:
     for task in tasks:
         task.cancel()
     if tasks:
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        done, pending = loop.run_until_complete(asyncio.wait(tasks, timeout=5))
+        assert not pending, f"tasks that refuse to be cancelled: {pending}"
+        for task in done:
+            if not task.cancelled():
+                task.exception()
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.run_until_complete(loop.shutdown_default_executor())
 

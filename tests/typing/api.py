@@ -136,7 +136,7 @@ def maps(table: JsMap) -> None:
 
 def errors(error: JavaScriptError) -> None:
     assert_type(error.name, "str | None")
-    assert_type(error.message, "str | None")
+    assert_type(error.message, str)
     assert_type(error.stack, "str | None")
     for frame in error.frames:
         print(frame["function_name"], frame["file_name"], frame["line_number"], frame["column_number"])

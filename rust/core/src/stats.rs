@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use deno_core::v8;
+
 use crate::reply::Cause;
 
 /// Running totals. All relaxed: they order nothing.
@@ -36,6 +38,13 @@ impl Counters {
         self.operations.fetch_add(1, Ordering::Relaxed);
         self.run_nanos.fetch_add(nanos, Ordering::Relaxed);
         self.last_nanos.store(nanos, Ordering::Relaxed);
+    }
+
+    pub(crate) fn heap(&self, figures: &v8::HeapStatistics) {
+        self.heap_used.store(figures.used_heap_size() as u64, Ordering::Relaxed);
+        self.heap_total.store(figures.total_heap_size() as u64, Ordering::Relaxed);
+        self.heap_physical.store(figures.total_physical_size() as u64, Ordering::Relaxed);
+        self.external.store(figures.external_memory() as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn pending_changed(&self, count: usize) {

@@ -8,6 +8,8 @@ use jsrun_core::completion::Queue;
 use jsrun_core::reply::{Item, OpId};
 use jsrun_core::spin::Spin;
 use parking_lot::Mutex;
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
 use crate::operation::Operation;
@@ -63,6 +65,19 @@ impl LoopBridge {
             }
         }
         raised.map_or(Ok(()), Err)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Some(ops) = self.ops.try_lock() {
+            for operation in ops.values() {
+                visit.call(operation)?;
+            }
+        }
+        visit.call(&self.event_loop)
+    }
+
+    fn __clear__(&self) {
+        self.abandon();
     }
 
     /// The loop is closed: nothing more is delivered, and what waited is dropped.

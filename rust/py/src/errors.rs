@@ -77,8 +77,8 @@ pub(crate) fn javascript_error<'py>(py: Python<'py>, exception: JsException, sha
     for error in exception.errors {
         errors.append(javascript_error(py, error, shared, false)?)?;
     }
-    let cause = match (exception.host.as_ref().and_then(|host| table::get(py, host.id())), exception.cause) {
-        (Some(host), _) => Some(host.into_bound(py)),
+    let cause = match (exception.host.as_ref().and_then(|host| table::get(py, shared, host.id())), exception.cause) {
+        (Some(host), _) => Some(host),
         (None, Some(cause)) => Some(javascript_error(py, *cause, shared, false)?),
         (None, None) => None,
     };
@@ -114,7 +114,7 @@ pub(crate) fn from_exception(py: Python<'_>, error: &PyErr, shared: &Arc<Shared>
     Box::new(JsException {
         name: Some(name),
         message,
-        host: Some(table::keep(value.clone().unbind().into_any(), shared)),
+        host: Some(table::keep(value.clone().into_any(), shared)),
         ..Default::default()
     })
 }

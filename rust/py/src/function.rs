@@ -6,15 +6,17 @@ use jsrun_core::commands::{AwaitPromise, Call, Command};
 use jsrun_core::isolate::Shared;
 use jsrun_core::value::RemoteRef;
 use parking_lot::Mutex;
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::bridge::LoopBridge;
 use crate::convert::{Pending, from_py};
 use crate::errors::to_exception;
-use crate::isolate::{Caller, call_from_loop, run_blocking, start_pending};
+use crate::isolate::{Caller, Isolate, call_from_loop, run_blocking, start_pending};
 use crate::operation::Operation;
-use crate::{imports, timeout};
+use crate::{imports, table, timeout};
 
 /// A JavaScript function.
 #[pyclass(frozen, weakref, module = "jsrun")]
@@ -22,6 +24,8 @@ pub(crate) struct JsFunction {
     /// `None` once released.
     remote: Mutex<Option<Arc<RemoteRef>>>,
     shared: Arc<Shared>,
+    /// Keeps the runtime alive.
+    isolate: Mutex<Option<Py<Isolate>>>,
     name: String,
 }
 
@@ -29,17 +33,21 @@ pub(crate) struct JsFunction {
 #[pyclass(frozen, weakref, module = "jsrun")]
 pub(crate) struct JsPromise {
     remote: Arc<RemoteRef>,
+    /// Keeps the runtime alive.
+    isolate: Mutex<Option<Py<Isolate>>>,
 }
 
 /// Wraps a function handle.
 pub(crate) fn function(py: Python<'_>, remote: Arc<RemoteRef>) -> PyResult<Bound<'_, PyAny>> {
     let (shared, name) = (Arc::clone(&remote.owner), remote.name.clone());
-    Ok(Bound::new(py, JsFunction { remote: Mutex::new(Some(remote)), shared, name })?.into_any())
+    let isolate = Mutex::new(table::isolate(py, &shared).map(Bound::unbind));
+    Ok(Bound::new(py, JsFunction { remote: Mutex::new(Some(remote)), shared, isolate, name })?.into_any())
 }
 
 /// Wraps a promise handle.
 pub(crate) fn promise(py: Python<'_>, remote: Arc<RemoteRef>) -> PyResult<Bound<'_, PyAny>> {
-    Ok(Bound::new(py, JsPromise { remote })?.into_any())
+    let isolate = Mutex::new(table::isolate(py, &remote.owner).map(Bound::unbind));
+    Ok(Bound::new(py, JsPromise { remote, isolate })?.into_any())
 }
 
 impl JsFunction {
@@ -97,7 +105,21 @@ impl JsFunction {
     /// Releases the function. Idempotent; the result may be awaited or ignored.
     fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.remote.lock().take();
+        let isolate = self.isolate.lock().take();
+        drop(isolate);
         py.import("jsrun._types")?.getattr("Nothing")?.call0()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.isolate.try_lock() {
+            Some(isolate) => visit.call(&*isolate),
+            None => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        let isolate = self.isolate.lock().take();
+        drop(isolate);
     }
 
     #[getter]
@@ -137,6 +159,18 @@ impl JsPromise {
         let command = Command::Await(AwaitPromise { promise: Arc::clone(&self.remote) });
         let bridge = LoopBridge::of_running_or_none(py)?;
         run_blocking(py, &self.remote.owner, command, timeout, bridge)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.isolate.try_lock() {
+            Some(isolate) => visit.call(&*isolate),
+            None => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        let isolate = self.isolate.lock().take();
+        drop(isolate);
     }
 
     #[expect(clippy::unused_self, reason = "a Python method")]

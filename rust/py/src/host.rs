@@ -31,7 +31,7 @@ pub(crate) fn perform(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, 
     let number = call.call;
     let wait = call.wait;
     let result = if wait { perform_sync(py, call, bridge) } else { perform_async(py, call, bridge) };
-    table::sweep(&shared);
+    table::sweep(py, &shared);
     let Err(error) = result else { return Ok(()) };
     shared.answer_call(number, Err(from_exception(py, &error, &shared)));
     if error.is_instance_of::<pyo3::exceptions::PyException>(py) || !wait || bridge.is_none() {
@@ -53,16 +53,14 @@ fn place<'a, 'py>(py: Python<'py>, call: &HostCall, bridge: Option<&'a Bound<'py
     }
 }
 
-fn callee<'py>(py: Python<'py>, target: u64) -> PyResult<Bound<'py, PyAny>> {
-    table::get(py, target)
-        .map(|object| object.into_bound(py))
-        .ok_or_else(|| pyo3::exceptions::PyReferenceError::new_err("this host function was released"))
+fn callee<'py>(py: Python<'py>, shared: &Shared, target: u64) -> PyResult<Bound<'py, PyAny>> {
+    table::get(py, shared, target).ok_or_else(|| pyo3::exceptions::PyReferenceError::new_err("this host function was released"))
 }
 
 fn perform_sync(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
     let shared = call.isolate.clone();
     let (place, context) = place(py, &call, bridge);
-    let function = callee(py, call.target)?;
+    let function = callee(py, &shared, call.target)?;
     let args = arguments(py, call.args, &shared)?;
     SYNC_CALLS.fetch_add(1, Ordering::AcqRel);
     let runner = imports::RUN_SYNC.get(py)?;
@@ -80,7 +78,7 @@ fn perform_sync(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBr
 
 fn perform_async(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
     let (place, context) = place(py, &call, bridge);
-    let function = callee(py, call.target)?;
+    let function = callee(py, &call.isolate, call.target)?;
     let args = arguments(py, call.args, &call.isolate)?;
     start(py, place, context, call.call, &call.isolate, (Some(function), args.into_any()))
 }
@@ -175,9 +173,10 @@ impl InlineHost for Inline {
     fn call(&self, target: u64, args: Value) -> CallOutcome {
         let gone = |text: &str| Box::new(JsException { name: Some("Error".into()), message: text.into(), ..Default::default() });
         let Some(shared) = self.shared.get().and_then(Weak::upgrade) else { return Err(gone("the runtime is closed")) };
+        stay_attachable();
         Python::try_attach(|py| {
             let run = || -> PyResult<Value> {
-                let function = callee(py, target)?;
+                let function = callee(py, &shared, target)?;
                 let result = function.call1(arguments(py, args, &shared)?)?;
                 let mut pending = Pending::new();
                 let value = from_py(&result, &shared, "$", &mut pending)?;
@@ -190,4 +189,29 @@ impl InlineHost for Inline {
         })
         .unwrap_or_else(|| Err(gone("the interpreter is shutting down")))
     }
+}
+
+/// Keeps the calling thread's Python thread state between inline calls: making one for each call costs more than the call.
+struct ThreadState;
+
+impl Drop for ThreadState {
+    fn drop(&mut self) {
+        // SAFETY: balances the `PyGILState_Ensure` below, on the same thread; skipped when the interpreter is going away.
+        let _ = Python::try_attach(|_| unsafe { pyo3::ffi::PyGILState_Release(pyo3::ffi::PyGILState_STATE::PyGILState_LOCKED) });
+    }
+}
+
+fn stay_attachable() {
+    thread_local! {
+        static STATE: std::cell::OnceCell<ThreadState> = const { std::cell::OnceCell::new() };
+    }
+    STATE.with(|state| {
+        state.get_or_init(|| {
+            let _ = Python::try_attach(|_| {
+                // SAFETY: attached; this only counts one more user of the thread state, so that detaching keeps it.
+                unsafe { pyo3::ffi::PyGILState_Ensure() };
+            });
+            ThreadState
+        });
+    });
 }

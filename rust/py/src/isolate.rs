@@ -12,7 +12,9 @@ use jsrun_core::reply::CallId;
 use jsrun_core::value::{HostFunction, HostMode, Value};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
+use pyo3::PyTraverseError;
 use pyo3::types::{PyDict, PyString};
 
 use crate::blocking::{self, Ended};
@@ -42,6 +44,8 @@ pub(crate) struct Caller {
 pub(crate) struct Isolate {
     isolate: Mutex<Option<isolate::Isolate>>,
     shared: Arc<Shared>,
+    /// Host callables and exceptions that the engine refers to.
+    objects: table::Objects,
 }
 
 /// Isolate threads alive in this process.
@@ -62,9 +66,9 @@ pub(crate) fn chain_of(py: Python<'_>, shared: &Shared) -> PyResult<Option<CallI
 }
 
 /// A `BaseException` of a host function that JavaScript let through goes on as itself.
-pub(crate) fn passing_exception(py: Python<'_>, error: &Error) -> Option<PyErr> {
+pub(crate) fn passing_exception(py: Python<'_>, error: &Error, shared: &Shared) -> Option<PyErr> {
     let Error::JavaScript(exception) = error else { return None };
-    let object = table::get(py, exception.host.as_ref()?.id())?.into_bound(py);
+    let object = table::get(py, shared, exception.host.as_ref()?.id())?;
     let ordinary = object.is_instance_of::<pyo3::exceptions::PyException>();
     (!ordinary && object.is_instance(imports::CANCELLED_ERROR.get(py).ok()?).is_ok_and(|is| !is)).then(|| PyErr::from_value(object))
 }
@@ -85,11 +89,13 @@ pub(crate) fn run_blocking<'py>(
     timeout: Option<Duration>,
     bridge: Option<Bound<'py, LoopBridge>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    table::sweep(shared);
+    table::sweep(py, shared);
     let queue = match &bridge {
         Some(bridge) => Arc::clone(bridge.get().queue()),
         None => blocking::thread_queue()?,
     };
+    // The isolate outlives the call even if its last owner goes meanwhile.
+    let _alive = table::isolate(py, shared);
     let ticket = shared.ticket(queue, true, timeout, chain_of(py, shared)?);
     shared.submit(Arc::clone(&ticket), command).map_err(|error| to_exception(py, error, shared))?;
     match blocking::wait(py, shared, &ticket, bridge.as_ref())? {
@@ -101,7 +107,7 @@ pub(crate) fn run_blocking<'py>(
 fn finish<'py>(py: Python<'py>, outcome: Result<Value, Error>, shared: &Arc<Shared>) -> PyResult<Bound<'py, PyAny>> {
     match outcome {
         Ok(value) => to_py(py, value, shared),
-        Err(error) => Err(passing_exception(py, &error).unwrap_or_else(|| to_exception(py, error, shared))),
+        Err(error) => Err(passing_exception(py, &error, shared).unwrap_or_else(|| to_exception(py, error, shared))),
     }
 }
 
@@ -174,7 +180,17 @@ impl Isolate {
             })?;
         let shared = Arc::clone(isolate.shared());
         inline.attach(&shared);
-        Ok((Self { isolate: Mutex::new(Some(isolate)), shared }, start))
+        Ok((Self { isolate: Mutex::new(Some(isolate)), shared, objects: Mutex::default() }, start))
+    }
+
+    /// Number of the isolate in this process.
+    pub(crate) fn number(&self) -> u64 {
+        self.shared.id
+    }
+
+    /// Host callables and exceptions that the engine refers to.
+    pub(crate) fn objects(&self) -> &table::Objects {
+        &self.objects
     }
 
     fn eval_command(code: &Bound<'_, PyAny>, filename: Option<String>) -> PyResult<Command> {
@@ -192,10 +208,13 @@ fn refuse(py: Python<'_>, error: &Error) -> PyErr {
 #[pymethods]
 impl Isolate {
     /// Makes an isolate and blocks until it is ready.
-    #[new]
-    fn new(options: &Bound<'_, PyAny>) -> PyResult<Self> {
+    #[staticmethod]
+    fn open<'py>(options: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let py = options.py();
         let (this, start) = Self::prepare(options)?;
+        let slf = Bound::new(py, this)?;
+        table::register(&slf)?;
+        let this = slf.get();
         let bridge = LoopBridge::of_running_or_none(py)?;
         let queue = match &bridge {
             Some(bridge) => Arc::clone(bridge.get().queue()),
@@ -210,7 +229,7 @@ impl Isolate {
         if let Some(bridge) = bridge {
             this.shared.set_home(Arc::clone(bridge.get().queue()));
         }
-        Ok(this)
+        Ok(slf)
     }
 
     /// Makes an isolate; the operation ends when it is ready.
@@ -219,6 +238,9 @@ impl Isolate {
         let py = options.py();
         let (this, start) = Self::prepare(options)?;
         let bridge = LoopBridge::of_running(py)?;
+        let slf = Bound::new(py, this)?;
+        table::register(&slf)?;
+        let this = slf.get();
         let caller = Caller { shared: Arc::clone(&this.shared), timeout: None, what: "create" };
         let (operation, ready) = Operation::adopt(py, caller, &bridge)?;
         start.start(ready).map_err(|error| {
@@ -226,7 +248,7 @@ impl Isolate {
             to_exception(py, error, &this.shared)
         })?;
         this.shared.set_home(Arc::clone(bridge.get().queue()));
-        Ok((Bound::new(py, this)?, operation))
+        Ok((slf, operation))
     }
 
     /// Number of the isolate in this process.
@@ -264,7 +286,7 @@ impl Isolate {
     /// Makes `function` callable by number.
     fn register_op(&self, id: u32, name: String, function: &Bound<'_, PyAny>, asynchronous: bool) -> PyResult<()> {
         let py = function.py();
-        let target = table::keep(function.clone().unbind(), &self.shared);
+        let target = table::keep(function.clone(), &self.shared);
         let mode = if asynchronous { HostMode::Async } else { HostMode::Sync };
         let binding = Binding::Operation { id, function: HostFunction { target, name, mode } };
         run_blocking(py, &self.shared, Command::Bind(Bind { binding }), None, LoopBridge::of_running_or_none(py)?)?;
@@ -283,7 +305,7 @@ impl Isolate {
         if wait && chain_of(py, &self.shared)?.is_none() {
             py.detach(|| self.shared.wait_closed(CLOSE_WAIT));
         }
-        table::sweep(&self.shared);
+        table::sweep(py, &self.shared);
         Ok(())
     }
 
@@ -329,8 +351,30 @@ impl Isolate {
         Ok(figures)
     }
 
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // A collection may start anywhere: never wait for a lock that this thread may hold.
+        if let Some(objects) = self.objects.try_lock() {
+            for object in objects.values() {
+                visit.call(object)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let objects = std::mem::take(&mut *self.objects.lock());
+        drop(objects);
+        self.shared.close();
+    }
+
     fn __repr__(&self) -> String {
         let state = if self.shared.is_closing() { "closed" } else { "open" };
         format!("<Isolate {} {state}>", self.shared.id)
+    }
+}
+
+impl Drop for Isolate {
+    fn drop(&mut self) {
+        table::unregister(self.shared.id);
     }
 }

@@ -11,7 +11,9 @@ use jsrun_core::isolate::Shared;
 use jsrun_core::reply::{Cause, Ticket};
 use jsrun_core::value::Value;
 use parking_lot::Mutex;
-use pyo3::exceptions::{PyRuntimeWarning, PyStopIteration, PyTypeError};
+use pyo3::PyTraverseError;
+use pyo3::exceptions::{PyBaseException, PyRuntimeWarning, PyStopIteration, PyTypeError};
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pyo3_async_runtimes::TaskLocals;
@@ -19,7 +21,7 @@ use pyo3_async_runtimes::TaskLocals;
 use crate::bridge::LoopBridge;
 use crate::convert::{Pending, to_py};
 use crate::errors::to_exception;
-use crate::isolate::{Caller, chain_of, passing_exception, start_pending};
+use crate::isolate::{Caller, Isolate, chain_of, passing_exception, start_pending};
 use crate::{imports, table};
 
 /// Where an operation stands.
@@ -31,7 +33,7 @@ enum Phase {
     /// It ended; nobody has looked yet.
     Ended(Result<Value, Error>),
     /// It ended, as Python objects.
-    Known(Result<Py<PyAny>, PyErr>),
+    Known(Result<Py<PyAny>, Py<PyBaseException>>),
 }
 
 struct Inner {
@@ -40,22 +42,37 @@ struct Inner {
     callbacks: Vec<(Py<PyAny>, Option<Py<PyAny>>)>,
     /// The loop that waits.
     bridge: Option<Py<LoopBridge>>,
-    /// Loop and contextvars of the caller, for host functions.
-    locals: Option<TaskLocals>,
+    /// Loop and contextvars of the caller, for host functions. Not as `TaskLocals`, which the garbage collector cannot look into.
+    locals: Option<Locals>,
     ticket: Option<Arc<Ticket>>,
     /// `cancel()` was called: whatever comes back, the outcome is cancelled.
     cancelled: bool,
     /// An exception thrown in while it ran; raised when the isolate has let go.
-    thrown: Option<PyErr>,
+    thrown: Option<Py<PyBaseException>>,
     /// Somebody saw the outcome.
     retrieved: bool,
     started: Option<Instant>,
+}
+
+/// Where an operation was started.
+struct Locals {
+    event_loop: Py<PyAny>,
+    context: Py<PyAny>,
+}
+
+impl Locals {
+    fn capture(py: Python<'_>, event_loop: Bound<'_, PyAny>) -> PyResult<Self> {
+        let locals = TaskLocals::new(event_loop).copy_context(py)?;
+        Ok(Self { event_loop: locals.event_loop(py).unbind(), context: locals.context(py).unbind() })
+    }
 }
 
 /// An awaitable JavaScript operation.
 #[pyclass(frozen, weakref, module = "jsrun._jsrun")]
 pub(crate) struct Operation {
     shared: Arc<Shared>,
+    /// Keeps the runtime alive while something is asked of it.
+    isolate: Mutex<Option<Py<Isolate>>>,
     caller: Caller,
     /// asyncio's flag: this object was yielded by `await`.
     future_blocking: AtomicBool,
@@ -92,17 +109,18 @@ impl Operation {
             started: None,
         };
         let shared = Arc::clone(&caller.shared);
-        Bound::new(py, Self { shared, caller, future_blocking: AtomicBool::new(false), inner: Mutex::new(inner) })
+        let isolate = Mutex::new(table::isolate(py, &shared).map(Bound::unbind));
+        Bound::new(py, Self { shared, isolate, caller, future_blocking: AtomicBool::new(false), inner: Mutex::new(inner) })
     }
 
     /// Registers with the loop: from here on the ticket's answer comes back.
     fn begin(slf: &Bound<'_, Self>, bridge: &Bound<'_, LoopBridge>) -> PyResult<Arc<Ticket>> {
         let py = slf.py();
         let this = slf.get();
-        table::sweep(&this.shared);
+        table::sweep(py, &this.shared);
         let queue = Arc::clone(bridge.get().queue());
         let ticket = this.shared.ticket(queue, false, this.caller.timeout, chain_of(py, &this.shared)?);
-        let locals = TaskLocals::new(bridge.get().event_loop(py)?).copy_context(py)?;
+        let locals = Locals::capture(py, bridge.get().event_loop(py)?)?;
         {
             let mut inner = this.inner.lock();
             inner.bridge = Some(bridge.clone().unbind());
@@ -134,7 +152,8 @@ impl Operation {
     /// The isolate answered. Runs on the loop's thread.
     pub(crate) fn complete(slf: &Bound<'_, Self>, outcome: Result<Value, Error>) {
         let this = slf.get();
-        let (callbacks, locals, dropped) = {
+        let py = slf.py();
+        let (callbacks, event_loop, dropped) = {
             let mut inner = this.inner.lock();
             if inner.cancelled || matches!(outcome, Err(Error::Cancelled)) {
                 inner.cancelled = true;
@@ -143,21 +162,21 @@ impl Operation {
                 bridge.get().learn(started.elapsed());
             }
             let dropped = std::mem::replace(&mut inner.phase, Phase::Ended(outcome));
-            (std::mem::take(&mut inner.callbacks), inner.locals.clone(), dropped)
+            let event_loop = inner.locals.as_ref().map(|locals| locals.event_loop.clone_ref(py));
+            (std::mem::take(&mut inner.callbacks), event_loop, dropped)
         };
         drop(dropped);
-        if let Some(locals) = locals {
+        if let Some(event_loop) = event_loop {
             for (callback, context) in callbacks {
-                if let Err(error) = Self::call_soon(slf, &locals, &callback, context) {
+                if let Err(error) = Self::call_soon(slf, event_loop.bind(py), &callback, context) {
                     error.write_unraisable(slf.py(), Some(slf.as_any()));
                 }
             }
         }
     }
 
-    fn call_soon(slf: &Bound<'_, Self>, locals: &TaskLocals, callback: &Py<PyAny>, context: Option<Py<PyAny>>) -> PyResult<()> {
+    fn call_soon(slf: &Bound<'_, Self>, event_loop: &Bound<'_, PyAny>, callback: &Py<PyAny>, context: Option<Py<PyAny>>) -> PyResult<()> {
         let py = slf.py();
-        let event_loop = locals.event_loop(py);
         if let Some(context) = context {
             let keywords = PyDict::new(py);
             keywords.set_item("context", context)?;
@@ -175,7 +194,7 @@ impl Operation {
 
     /// The contextvars of the caller.
     pub(crate) fn context<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.inner.lock().locals.as_ref().map(|locals| locals.context(py))
+        self.inner.lock().locals.as_ref().map(|locals| locals.context.bind(py).clone())
     }
 
     fn is_done(&self) -> bool {
@@ -192,23 +211,28 @@ impl Operation {
             }
             match &inner.phase {
                 Phase::Known(Ok(value)) => return Ok(value.clone_ref(py)),
-                Phase::Known(Err(error)) => return Err(error.clone_ref(py)),
+                Phase::Known(Err(error)) => return Err(again(py, error)),
                 Phase::Unstarted(..) | Phase::Running => {
                     return Err(invalid_state(py, "Result is not set."));
                 }
                 Phase::Ended(_) => {}
             }
             // Conversion may run Python code: not under the lock.
-            std::mem::replace(&mut inner.phase, Phase::Known(Err(PyTypeError::new_err("the result is being converted"))))
+            std::mem::replace(&mut inner.phase, Phase::Running)
         };
         let Phase::Ended(outcome) = raw else { unreachable!("checked above") };
         let known = match outcome {
             Ok(value) => to_py(py, value, &self.shared).map(Bound::unbind),
-            Err(error) => Err(passing_exception(py, &error).unwrap_or_else(|| to_exception(py, error, &self.shared))),
+            Err(error) => Err(passing_exception(py, &error, &self.shared).unwrap_or_else(|| to_exception(py, error, &self.shared))),
         };
-        let copy = match &known {
-            Ok(value) => Ok(value.clone_ref(py)),
-            Err(error) => Err(error.clone_ref(py)),
+        let isolate = self.isolate.lock().take();
+        drop(isolate);
+        let (known, copy) = match known {
+            Ok(value) => (Ok(value.clone_ref(py)), Ok(value)),
+            Err(error) => {
+                let object = error.into_value(py);
+                (Err(object.clone_ref(py)), Err(again(py, &object)))
+            }
         };
         self.inner.lock().phase = Phase::Known(known);
         copy
@@ -232,8 +256,9 @@ impl Operation {
             this.future_blocking.store(true, Ordering::Release);
             return Ok(slf.clone().into_any().unbind());
         }
-        if let Some(error) = this.inner.lock().thrown.take() {
-            return Err(error);
+        let thrown = this.inner.lock().thrown.take();
+        if let Some(error) = thrown {
+            return Err(again(py, &error));
         }
         let value = this.outcome(py)?;
         Err(PyStopIteration::new_err((value,)))
@@ -246,6 +271,11 @@ impl Operation {
             self.shared.stop(&ticket, Cause::Cancelled);
         }
     }
+}
+
+/// Raises a kept exception once more.
+fn again(py: Python<'_>, error: &Py<PyBaseException>) -> PyErr {
+    PyErr::from_value(error.bind(py).clone().into_any())
 }
 
 fn cancelled(py: Python<'_>) -> PyErr {
@@ -293,7 +323,7 @@ impl Operation {
         };
         let unstarted = matches!(this.inner.lock().phase, Phase::Unstarted(..));
         if unstarted {
-            this.inner.lock().phase = Phase::Known(Err(error.clone_ref(slf.py())));
+            this.inner.lock().phase = Phase::Known(Err(error.value(slf.py()).clone().unbind()));
         }
         if unstarted || this.is_done() {
             this.inner.lock().retrieved = true;
@@ -305,7 +335,7 @@ impl Operation {
                 // Thrown into a second time: no more waiting.
                 return Err(error);
             }
-            inner.thrown = Some(error);
+            inner.thrown = Some(error.into_value(slf.py()));
             inner.retrieved = true;
         }
         this.request_stop();
@@ -314,11 +344,11 @@ impl Operation {
     }
 
     /// Coroutine protocol: gives the operation up.
-    fn close(&self) {
+    fn close(&self, py: Python<'_>) {
         let mut inner = self.inner.lock();
         inner.retrieved = true;
         if matches!(inner.phase, Phase::Unstarted(..)) {
-            inner.phase = Phase::Known(Err(PyTypeError::new_err("this operation was closed before it started")));
+            inner.phase = Phase::Known(Err(PyTypeError::new_err("this operation was closed before it started").into_value(py)));
             return;
         }
         drop(inner);
@@ -340,7 +370,7 @@ impl Operation {
     /// The loop that waits for the operation.
     fn get_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match &self.inner.lock().locals {
-            Some(locals) => Ok(locals.event_loop(py)),
+            Some(locals) => Ok(locals.event_loop.bind(py).clone()),
             None => imports::RUNNING_LOOP.get(py)?.call0(),
         }
     }
@@ -353,16 +383,16 @@ impl Operation {
             let bridge = LoopBridge::of_running(py)?;
             Self::start(slf, &bridge)?;
         }
-        let locals = {
+        let event_loop = {
             let mut inner = this.inner.lock();
             if matches!(inner.phase, Phase::Running) {
                 inner.callbacks.push((callback, context));
                 return Ok(());
             }
-            inner.locals.clone()
+            inner.locals.as_ref().map(|locals| locals.event_loop.clone_ref(py))
         };
-        match locals {
-            Some(locals) => Self::call_soon(slf, &locals, &callback, context),
+        match event_loop {
+            Some(event_loop) => Self::call_soon(slf, event_loop.bind(py), &callback, context),
             None => Ok(()),
         }
     }
@@ -394,7 +424,7 @@ impl Operation {
                 Phase::Unstarted(..) => {
                     inner.cancelled = true;
                     inner.retrieved = true;
-                    inner.phase = Phase::Known(Err(cancelled(slf.py())));
+                    inner.phase = Phase::Known(Err(cancelled(slf.py()).into_value(slf.py())));
                     return true;
                 }
                 Phase::Running => inner.cancelled = true,
@@ -428,6 +458,46 @@ impl Operation {
         Ok(self.outcome(py).err().map(|error| error.into_value(py).into_any()))
     }
 
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // A collection may start anywhere: never wait for a lock that this thread may hold.
+        if let Some(isolate) = self.isolate.try_lock() {
+            visit.call(&*isolate)?;
+        }
+        let Some(inner) = self.inner.try_lock() else { return Ok(()) };
+        match &inner.phase {
+            Phase::Known(Ok(value)) => visit.call(value)?,
+            Phase::Known(Err(error)) => visit.call(error)?,
+            Phase::Unstarted(_, pending) => {
+                for (_, awaitable) in pending {
+                    visit.call(awaitable)?;
+                }
+            }
+            Phase::Running | Phase::Ended(_) => {}
+        }
+        for (callback, context) in &inner.callbacks {
+            visit.call(callback)?;
+            visit.call(context)?;
+        }
+        visit.call(&inner.bridge)?;
+        visit.call(&inner.thrown)?;
+        if let Some(locals) = &inner.locals {
+            visit.call(&locals.event_loop)?;
+            visit.call(&locals.context)?;
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let isolate = self.isolate.lock().take();
+        let parts = {
+            let mut inner = self.inner.lock();
+            inner.retrieved = true;
+            let phase = std::mem::replace(&mut inner.phase, Phase::Running);
+            (phase, std::mem::take(&mut inner.callbacks), inner.bridge.take(), inner.thrown.take(), inner.locals.take())
+        };
+        drop((isolate, parts));
+    }
+
     fn __repr__(&self) -> String {
         let inner = self.inner.lock();
         let state = match &inner.phase {
@@ -459,7 +529,7 @@ impl Drop for Operation {
                 });
             }
             Phase::Ended(Err(error)) if !matches!(error, Error::Closed | Error::Terminated | Error::Cancelled) && !inner.cancelled => {
-                let Some(locals) = inner.locals.clone() else { return };
+                let Some(locals) = inner.locals.take() else { return };
                 let Phase::Ended(Err(error)) = std::mem::replace(&mut inner.phase, Phase::Running) else { return };
                 let (shared, what) = (Arc::clone(&self.shared), self.caller.what);
                 let _ = Python::try_attach(|py| tell_loop(py, &locals, error, &shared, what));
@@ -470,9 +540,9 @@ impl Drop for Operation {
 }
 
 /// An error that nobody looked at goes to the loop's exception handler, as asyncio does it.
-fn tell_loop(py: Python<'_>, locals: &TaskLocals, error: Error, shared: &Arc<Shared>, what: &str) {
+fn tell_loop(py: Python<'_>, locals: &Locals, error: Error, shared: &Arc<Shared>, what: &str) {
     let tell = || -> PyResult<()> {
-        let event_loop = locals.event_loop(py);
+        let event_loop = locals.event_loop.bind(py);
         if event_loop.call_method0("is_closed")?.is_truthy()? {
             return Ok(());
         }

@@ -59,9 +59,11 @@ fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>,
         return;
     }
     if ticket.is_answered() {
+        state.shared.unwatch(&ticket);
         return;
     }
     if let Some(cause) = state.shared.stopped().or_else(|| ticket.stop.get()) {
+        state.shared.unwatch(&ticket);
         ticket.answer(Err(state.error_for(&ticket, cause)));
         return;
     }

@@ -38,11 +38,12 @@ fn describe_at<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, thrown: v8::
     if !is_error && (name.is_none() || message.is_none()) {
         return JsException { message: plain_text(scope, thrown), value: from_v8(scope, state, thrown).ok(), ..Default::default() };
     }
+    let frames = frames(scope, thrown);
     let mut exception = JsException {
         name: Some(name.unwrap_or_else(|| "Error".into())),
         message: message.unwrap_or_default(),
-        stack: text_property(scope, object, "stack"),
-        frames: frames(scope, thrown),
+        stack: text_property(scope, object, "stack").map(|stack| name_scripts(stack, &frames)),
+        frames,
         host: state.host_error_of(scope, object),
         ..Default::default()
     };
@@ -65,6 +66,16 @@ fn describe_at<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, thrown: v8::
         }
     }
     exception
+}
+
+/// Puts script names into a stack text: scripts that are named by a comment (as REPL mode needs it) stand there as `<anonymous>`.
+fn name_scripts(mut stack: String, frames: &[Frame]) -> String {
+    for frame in frames {
+        if let (Some(file), Some(line), Some(column)) = (&frame.file, frame.line, frame.column) {
+            stack = stack.replace(&format!("<anonymous>:{line}:{column}"), &format!("{file}:{line}:{column}"));
+        }
+    }
+    stack
 }
 
 fn property<'s>(scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>, key: &'static str) -> Option<v8::Local<'s, v8::Value>> {

@@ -245,6 +245,8 @@ impl<'s, 'a> Walker<'s, 'a> {
             let exception = describe(scope, state, value, None);
             self.handle(Handle::Error(Box::new(exception)))
         } else if value.is_promise() {
+            // From here on it is the host's to handle.
+            state.mark_handled(object.cast());
             let handle = state.keep(RemoteKind::Promise, String::new(), v8::Global::new(scope, value), None);
             self.handle(Handle::Promise(handle))
         } else if value.is_reg_exp() {

@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use deno_core::{JsRuntime, PollEventLoopOptions, RuntimeOptions, v8};
 
@@ -45,12 +44,8 @@ impl Engine {
 
     /// Publishes heap figures for statistics.
     pub(crate) fn publish_heap(&mut self) {
-        let figures = self.runtime.v8_isolate().get_heap_statistics();
-        let counters = &self.state.shared.counters;
-        counters.heap_used.store(figures.used_heap_size() as u64, Ordering::Relaxed);
-        counters.heap_total.store(figures.total_heap_size() as u64, Ordering::Relaxed);
-        counters.heap_physical.store(figures.total_physical_size() as u64, Ordering::Relaxed);
-        counters.external.store(figures.external_memory() as u64, Ordering::Relaxed);
+        let state = Rc::clone(&self.state);
+        state.publish_heap(self.runtime.v8_isolate(), true);
     }
 
     /// A full collection; finalizers of unreachable promises run in it.

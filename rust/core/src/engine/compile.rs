@@ -32,10 +32,32 @@ pub(crate) fn evaluate<'s>(
             }
         }
     };
+    if mentions_await(scope, source) && calls_await(scope, source) {
+        return evaluate_repl(scope, state, source, filename);
+    }
     Ok(match script.run(scope) {
         Some(value) => Run::Value(value),
         None => Run::Threw,
     })
+}
+
+/// Whether a source that compiles as a plain script uses `await` as a name outside functions: `await (f())` is then a call of a function
+/// `await`, which is not what anybody means. A class's static block forbids just that, so the source is compiled inside one, and
+/// never run. Larger sources are libraries, not scripts with top-level `await`.
+fn calls_await(scope: &mut v8::PinScope<'_, '_>, source: v8::Local<'_, v8::String>) -> bool {
+    const LARGEST: usize = 256 << 10;
+    if source.length() > LARGEST {
+        return false;
+    }
+    v8::tc_scope!(let tc, scope);
+    let wrapped = v8::String::new(tc, "class Check { static {").and_then(|head| {
+        let tail = v8::String::new(tc, "\n} }")?;
+        let opened = v8::String::concat(tc, head, source)?;
+        v8::String::concat(tc, opened, tail)
+    });
+    let refused = wrapped.is_some_and(|wrapped| v8::Script::compile(tc, wrapped, None).is_none()) && !tc.has_terminated();
+    tc.reset();
+    refused
 }
 
 /// Whether the text can contain a top-level `await` at all.

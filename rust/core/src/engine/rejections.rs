@@ -41,7 +41,7 @@ pub(super) unsafe extern "C" fn on_reject(message: v8::PromiseRejectMessage<'_>)
 
 impl State {
     /// The host looks at this promise itself.
-    pub(super) fn mark_handled(&self, promise: v8::Local<'_, v8::Promise>) {
+    pub(crate) fn mark_handled(&self, promise: v8::Local<'_, v8::Promise>) {
         promise.mark_as_handled();
         self.rejections.borrow_mut().retain(|rejection| rejection.promise != promise);
     }

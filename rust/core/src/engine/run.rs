@@ -55,7 +55,6 @@ impl State {
         run: impl FnOnce(&mut v8::PinScope<'s, '_>, &Self) -> Result<Run<'s>, Error>,
     ) {
         self.live.borrow_mut().insert(ticket.id, Arc::clone(&ticket));
-        self.shared.watch(&ticket);
         let start = std::time::Instant::now();
         let previous = self.begin(scope, Some(&ticket));
         let progress = contained(|| {
@@ -70,11 +69,13 @@ impl State {
                 }
                 Err(error) => Progress::Done(Err(error)),
             };
+            self.report_rejections(tc);
             tc.reset();
             progress
         });
         self.end(scope, previous);
         self.shared.counters.ran(start.elapsed());
+        self.publish_heap(scope, false);
         match progress {
             Ok(Progress::Done(outcome)) => self.finish(&ticket, outcome),
             Ok(Progress::Pending) => {
@@ -96,6 +97,7 @@ impl State {
                 tc.cancel_terminate_execution();
             }
             self.checkpoint(tc);
+            self.report_rejections(tc);
             tc.reset();
         });
         self.end(scope, previous);
@@ -174,7 +176,6 @@ impl State {
             scope.cancel_terminate_execution();
         }
         self.set_checkpoint(false);
-        self.report_rejections(scope);
     }
 
     fn set_checkpoint(&self, on: bool) {

@@ -55,7 +55,7 @@ impl State {
 
     /// Turns a thenable into a promise, as `await` does. Other values stay what they are.
     fn assimilate<'s>(&self, tc: &mut Catch<'_, '_, 's, '_>, value: v8::Local<'s, v8::Value>) -> Result<v8::Local<'s, v8::Value>, ()> {
-        if !value.is_object() || value.is_array() || value.is_function() {
+        if !value.is_object() {
             return Ok(value);
         }
         let object: v8::Local<'s, v8::Object> = value.cast();

@@ -86,6 +86,8 @@ pub(crate) struct State {
     home: RefCell<Option<Arc<Queue>>>,
     /// Calls and reports for which nobody was there.
     orphans: RefCell<Vec<Item>>,
+    /// When heap figures were published last.
+    published: Cell<Option<std::time::Instant>>,
     /// How long this thread spins for its next message.
     spin: RefCell<Spin>,
     /// The heap limit was reached.
@@ -136,6 +138,7 @@ impl State {
             rejections: RefCell::default(),
             home: RefCell::default(),
             orphans: RefCell::default(),
+            published: Cell::default(),
             spin: RefCell::default(),
             heap_exceeded: Cell::default(),
             checkpoints: Cell::default(),
@@ -200,6 +203,17 @@ impl State {
         };
         let value_of = v8::Local::new(scope, self.value_of.get(index)?);
         value_of.call(scope, boxed, &[])
+    }
+
+    /// Publishes heap figures for statistics: always when `now`, else if the last ones are a millisecond old.
+    pub(super) fn publish_heap(&self, isolate: &mut v8::Isolate, now: bool) {
+        const EVERY: std::time::Duration = std::time::Duration::from_millis(1);
+        let time = std::time::Instant::now();
+        if !now && self.published.get().is_some_and(|last| time.duration_since(last) < EVERY) {
+            return;
+        }
+        self.published.set(Some(time));
+        self.shared.counters.heap(&isolate.get_heap_statistics());
     }
 
     // ---- host functions ------------------------------------------------------------------------------------------

@@ -232,7 +232,7 @@ impl Shared {
     }
 
     /// Starts watching an operation's deadline.
-    pub(crate) fn watch(&self, ticket: &Arc<Ticket>) {
+    fn watch(&self, ticket: &Arc<Ticket>) {
         if let Some((at, _)) = ticket.deadline {
             self.watchdog.watch(ticket, at);
         }
@@ -345,6 +345,8 @@ impl Shared {
             ticket.detach();
             return Err(ticket.error_for(cause, self.config.max_heap_size));
         }
+        // From here on, so that time spent queueing counts.
+        self.watch(&ticket);
         self.post(Message::Request(ticket, command));
         Ok(())
     }

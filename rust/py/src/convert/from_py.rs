@@ -311,13 +311,13 @@ impl<'py> Encoder<'py, '_> {
             }
             "function" => {
                 let (target, asynchronous, name): (Bound<'py, PyAny>, bool, String) = payload.extract()?;
-                let target = table::keep(target.unbind(), self.shared);
+                let target = table::keep(target, self.shared);
                 let mode = if asynchronous { HostMode::Async } else { HostMode::Sync };
                 self.handle(object, Handle::HostFunction(HostFunction { target, name, mode }))
             }
             "inline" => {
                 let (target, name): (Bound<'py, PyAny>, String) = payload.extract()?;
-                let target = table::keep(target.unbind(), self.shared);
+                let target = table::keep(target, self.shared);
                 self.handle(object, Handle::HostFunction(HostFunction { target, name, mode: HostMode::Inline }))
             }
             "awaitable" => {

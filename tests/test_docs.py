@@ -1,0 +1,102 @@
+"""Every Python example in the README, the documentation and the docstrings runs, and prints what it says it prints."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import doctest
+import importlib
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+MODULES = sorted(path.stem for path in (ROOT / "jsrun").glob("*.py") if not path.stem.startswith("__"))
+
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
+PRINTS = re.compile(r"^ *print\(.*\)  # (.*)$", re.M)
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+pytestmark = pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="runs in a checkout only")
+
+
+def run_page(page: Path) -> None:
+    """Run a page's blocks one after another in one namespace; what a block prints is what its comments say."""
+    text = page.read_text(encoding="utf-8")
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    for found in BLOCK.finditer(text):
+        code, line = found.group(1), text[: found.start(1)].count("\n")
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            # Line numbers in tracebacks are those of the page.
+            exec(compile("\n" * line + code, str(page), "exec"), namespace)
+        expected = PRINTS.findall(code)
+        printed = output.getvalue().splitlines()
+        if expected and printed != expected:
+            raise AssertionError(f"{page.name}, block at line {line + 1}: expected {expected}, printed {printed}")
+
+
+def run_stub(stub: Path) -> int:
+    """Run the examples in the docstrings of a stub; return how many failed."""
+    runner = doctest.DocTestRunner()
+    for node in ast.walk(ast.parse(stub.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            text = ast.get_docstring(node) or ""
+            runner.run(doctest.DocTestParser().get_doctest(text, {}, node.name, str(stub), node.lineno))
+    return runner.failures
+
+
+def in_process_of_its_own(*arguments: str) -> None:
+    """Run this file with `arguments`: warnings are errors, and nothing is left for other tests."""
+    command = [sys.executable, "-W", "error", str(Path(__file__)), *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_examples_of_a_page_run(page: Path) -> None:
+    if BLOCK.search(page.read_text(encoding="utf-8")):
+        in_process_of_its_own("page", str(page))
+
+
+def test_the_examples_of_the_docstrings_run() -> None:
+    in_process_of_its_own("docstrings")
+
+
+def test_the_examples_of_the_stub_run() -> None:
+    in_process_of_its_own("stub")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = LINK.findall(page.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_names_no_machine(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert re.findall(r"(?<![\w.~])/(?:work|tmp|root|home|usr|opt)/\S*", text) == []
+
+
+def main(kind: str, *arguments: str) -> int:
+    """Run one kind of example; return the exit code."""
+    sys.path.insert(0, str(ROOT))
+    if kind == "page":
+        run_page(Path(arguments[0]))
+        return 0
+    if kind == "stub":
+        return run_stub(ROOT / "jsrun/_jsrun.pyi")
+    results = [doctest.testmod(importlib.import_module(f"jsrun.{name}")) for name in MODULES]
+    assert sum(result.attempted for result in results) > 10
+    return sum(result.failed for result in results)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
