@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dataclasses
 import doctest
+import enum
 import importlib
 import io
 import re
 import subprocess
 import sys
+from array import array
+from datetime import date, datetime, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import jsrun
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -21,6 +28,7 @@ MODULES = sorted(path.stem for path in (ROOT / "jsrun").glob("*.py") if not path
 
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 PRINTS = re.compile(r"^ *print\(.*\)  # (.*)$", re.M)
+ROW = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \|", re.M)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 pytestmark = pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="runs in a checkout only")
@@ -83,6 +91,43 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_a_page_names_no_machine(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert re.findall(r"(?<![\w.~])/(?:work|tmp|root|home|usr|opt)/\S*", text) == []
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+    y: int
+
+
+def value_rows(heading: str) -> list[tuple[str, str]]:
+    """Rows of a table in docs/values.md with code on both sides."""
+    text = (ROOT / "docs/values.md").read_text(encoding="utf-8")
+    section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return [(left, right) for left, right in ROW.findall(section) if not left.startswith("Js") or "(" in left]
+
+
+def python_value(code: str) -> Any:
+    names = {"array": array, "re": re, "Color": Color, "Point": Point, "Decimal": Decimal, **vars(jsrun)}
+    return eval(code, {**names, "datetime": datetime, "date": date, "timezone": timezone})
+
+
+@pytest.mark.parametrize(("code", "python"), value_rows("JavaScript to Python"))
+def test_the_table_of_results(rt: jsrun.Runtime, code: str, python: str) -> None:
+    value, expected = rt.eval(code), python_value(python)
+    assert type(value) is type(expected)
+    assert value == expected
+    if isinstance(value, float):
+        assert repr(value) == repr(expected)
+
+
+@pytest.mark.parametrize(("python", "code"), value_rows("Python to JavaScript"))
+def test_the_table_of_arguments(rt: jsrun.Runtime, python: str, code: str) -> None:
+    show = rt.eval((ROOT / "tests/js/show.js").read_text(encoding="utf-8"))
+    assert show(python_value(python)) == rt.eval(f"show({code})")
 
 
 def main(kind: str, *arguments: str) -> int:

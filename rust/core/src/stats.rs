@@ -12,6 +12,10 @@ use crate::reply::Cause;
 pub struct Counters {
     /// Commands run.
     pub operations: AtomicU64,
+    /// Evaluations and function calls by kind: blocking eval, awaited eval, blocking call, awaited call.
+    pub kinds: [AtomicU64; 4],
+    /// Kind of the last one, from 1; 0 before the first.
+    pub last_kind: AtomicU64,
     /// Nanoseconds spent in commands, all together.
     pub run_nanos: AtomicU64,
     /// Nanoseconds of the last command.
@@ -45,6 +49,12 @@ impl Counters {
         self.heap_total.store(figures.total_heap_size() as u64, Ordering::Relaxed);
         self.heap_physical.store(figures.total_physical_size() as u64, Ordering::Relaxed);
         self.external.store(figures.external_memory() as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn kind(&self, is_call: bool, blocking: bool) {
+        let index = 2 * usize::from(is_call) + usize::from(!blocking);
+        self.kinds[index].fetch_add(1, Ordering::Relaxed);
+        self.last_kind.store(index as u64 + 1, Ordering::Relaxed);
     }
 
     pub(crate) fn pending_changed(&self, count: usize) {

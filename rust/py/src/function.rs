@@ -19,6 +19,9 @@ use crate::operation::Operation;
 use crate::{imports, table, timeout};
 
 /// A JavaScript function.
+///
+/// Calling it blocks for the value; on a running event loop's thread a result that is still pending comes back as an awaitable. Passing it back to its
+/// runtime gives the same function. Garbage collection or `close()` releases it.
 #[pyclass(frozen, weakref, module = "jsrun")]
 pub(crate) struct JsFunction {
     /// `None` once released.
@@ -93,6 +96,7 @@ impl JsFunction {
         call_from_loop(py, &self.shared, command, timeout, &bridge, pending)
     }
 
+    /// Call the function and await the result; `timeout` is seconds or a timedelta.
     #[pyo3(signature = (*args, timeout=None))]
     fn call_async<'py>(&self, args: &Bound<'py, PyTuple>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, Operation>> {
         let py = args.py();
@@ -122,6 +126,7 @@ impl JsFunction {
         drop(isolate);
     }
 
+    /// The function's name in JavaScript.
     #[getter]
     fn name(&self) -> &str {
         &self.name

@@ -174,6 +174,8 @@ impl InlineHost for Inline {
         let gone = |text: &str| Box::new(JsException { name: Some("Error".into()), message: text.into(), ..Default::default() });
         let Some(shared) = self.shared.get().and_then(Weak::upgrade) else { return Err(gone("the runtime is closed")) };
         stay_attachable();
+        INLINE.set(shared.id);
+        let _left = Leave;
         Python::try_attach(|py| {
             let run = || -> PyResult<Value> {
                 let function = callee(py, &shared, target)?;
@@ -189,6 +191,29 @@ impl InlineHost for Inline {
         })
         .unwrap_or_else(|| Err(gone("the interpreter is shutting down")))
     }
+}
+
+thread_local! {
+    /// The isolate whose inline function runs on this thread, or 0.
+    static INLINE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Forgets the inline call when it ends, however it ends.
+struct Leave;
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        INLINE.set(0);
+    }
+}
+
+/// Refuses what would make an isolate's thread wait for itself.
+pub(crate) fn check_not_inline(py: Python<'_>, shared: &Arc<Shared>) -> PyResult<()> {
+    if INLINE.get() != shared.id {
+        return Ok(());
+    }
+    let text = "a function bound with inline=True runs on the isolate's own thread and cannot use the same runtime; bind it without inline";
+    Err(crate::errors::to_exception(py, jsrun_core::error::Error::Deadlock(text.into()), shared))
 }
 
 /// Keeps the calling thread's Python thread state between inline calls: making one for each call costs more than the call.

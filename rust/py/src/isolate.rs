@@ -89,6 +89,7 @@ pub(crate) fn run_blocking<'py>(
     timeout: Option<Duration>,
     bridge: Option<Bound<'py, LoopBridge>>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    host::check_not_inline(py, shared)?;
     table::sweep(py, shared);
     let queue = match &bridge {
         Some(bridge) => Arc::clone(bridge.get().queue()),
@@ -348,6 +349,9 @@ impl Isolate {
         }
         let stops: Vec<u64> = counters.stops.iter().map(|counter| counter.load(Relaxed)).collect();
         figures.set_item("stops", stops)?;
+        let kinds: Vec<u64> = counters.kinds.iter().map(|counter| counter.load(Relaxed)).collect();
+        figures.set_item("kinds", kinds)?;
+        figures.set_item("last_kind", counters.last_kind.load(Relaxed))?;
         Ok(figures)
     }
 

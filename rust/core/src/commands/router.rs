@@ -67,6 +67,11 @@ fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>,
         ticket.answer(Err(state.error_for(&ticket, cause)));
         return;
     }
+    match &command {
+        Command::Eval(eval) if eval.filename.as_deref() != Some("<bootstrap>") => state.shared.counters.kind(false, ticket.blocking),
+        Command::Call(_) => state.shared.counters.kind(true, ticket.blocking),
+        _ => {}
+    }
     state.adopt_orphans(&ticket);
     state.operate(scope, ticket, |scope, state| command.run(scope, state));
 }

@@ -291,8 +291,11 @@ impl<'s, 'a> Walker<'s, 'a> {
     fn plain(&mut self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Walked {
         let names: v8::Local<'s, v8::Array> = self.read(scope, |scope| object.get_own_property_names(scope, plain_keys()))?;
         let count = names.length();
-        if count == 0 && object.get_constructor_name().to_rust_string_lossy(scope) == "WeakRef" {
-            return Err(Failure::new("a WeakRef cannot leave JavaScript"));
+        if count == 0 {
+            let class = object.get_constructor_name().to_rust_string_lossy(scope);
+            if OPAQUE.contains(&class.as_str()) {
+                return Err(Failure::new(format!("a {class} cannot leave JavaScript; convert it to a string, number or array first")));
+            }
         }
         self.reserve(count as usize)?;
         self.wire.bytes.push(wire::OBJECT);
@@ -410,6 +413,13 @@ impl<'s, 'a> Walker<'s, 'a> {
         read(scope).ok_or_else(Failure::thrown)
     }
 }
+
+/// Built-in classes that keep everything in internal slots: as plain objects they would silently be empty.
+const OPAQUE: [&str; 24] = [
+    "WeakRef", "FinalizationRegistry", "Iterator", "Array Iterator", "String Iterator", "RegExp String Iterator", "Iterator Helper", "Segments",
+    "Collator", "DateTimeFormat", "DisplayNames", "DurationFormat", "ListFormat", "Locale", "NumberFormat", "PluralRules", "Segmenter",
+    "Instant", "PlainDate", "PlainDateTime", "PlainMonthDay", "PlainTime", "PlainYearMonth", "ZonedDateTime",
+];
 
 /// Own enumerable string keys, as `Object.keys` has them.
 fn plain_keys() -> v8::GetPropertyNamesArgs {

@@ -67,7 +67,9 @@ impl Engine {
 /// Builds the isolate of this thread. Needs an entered Tokio runtime, for V8's delayed tasks.
 pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> Result<Engine, Error> {
     let config = &shared.config;
-    let params = v8::CreateParams::default().heap_limits(config.initial_heap_size.unwrap_or(0), config.max_heap_size);
+    let params = v8::CreateParams::default()
+        .heap_limits(config.initial_heap_size.unwrap_or(0), config.max_heap_size)
+        .array_buffer_allocator(limits::allocator(config.max_buffer_bytes).make_shared());
     let mut runtime = JsRuntime::try_new(RuntimeOptions {
         startup_snapshot: Some(SNAPSHOT),
         create_params: Some(params),
@@ -83,6 +85,7 @@ pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> 
         Rc::new(State::new(scope, Arc::clone(shared), mailbox, context))
     };
     let isolate = runtime.v8_isolate();
+    state.publish_heap(isolate, true);
     isolate.set_slot(Rc::clone(&state));
     isolate.set_promise_reject_callback(on_reject);
     isolate.set_allow_atomics_wait(false);

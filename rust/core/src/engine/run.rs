@@ -129,7 +129,8 @@ impl State {
     /// Takes the entry off again. Afterwards V8 is not terminating, whatever happened inside.
     fn end(&self, scope: &mut v8::PinScope<'_, '_>, previous: v8::Local<'_, v8::Value>) {
         self.entries.borrow_mut().pop();
-        if scope.is_execution_terminating() {
+        // `is_execution_terminating` does not show a request that came when no JavaScript was left to stop.
+        if self.terminating.take() || scope.is_execution_terminating() {
             scope.cancel_terminate_execution();
         }
         scope.set_continuation_preserved_embedder_data(previous);

@@ -177,6 +177,9 @@ impl State {
 
     /// Ends every operation, for good.
     pub(crate) fn end_all(&self, cause: Cause) {
+        for message in self.deferred.take() {
+            self.shared.refuse(message);
+        }
         let tickets: Vec<_> = self.live.borrow().values().cloned().collect();
         for ticket in tickets {
             drop(self.pending.borrow_mut().remove(&ticket.id));

@@ -90,6 +90,8 @@ pub(crate) struct State {
     published: Cell<Option<std::time::Instant>>,
     /// How long this thread spins for its next message.
     spin: RefCell<Spin>,
+    /// V8 was asked to terminate since the last entry ended: the request may have come too late for it.
+    pub(crate) terminating: Cell<bool>,
     /// The heap limit was reached.
     pub(super) heap_exceeded: Cell<bool>,
     /// Microtask checkpoints on the stack.
@@ -140,6 +142,7 @@ impl State {
             orphans: RefCell::default(),
             published: Cell::default(),
             spin: RefCell::default(),
+            terminating: Cell::default(),
             heap_exceeded: Cell::default(),
             checkpoints: Cell::default(),
         }

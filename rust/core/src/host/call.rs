@@ -70,6 +70,7 @@ fn perform<'s>(
     rv: &mut v8::ReturnValue<'_>,
 ) {
     if state.must_stop() {
+        state.terminating.set(true);
         scope.terminate_execution();
         return;
     }
@@ -100,11 +101,13 @@ fn perform_sync(scope: &mut v8::PinScope<'_, '_>, state: &State, function: &Host
     match wait(scope, state, call) {
         Some(outcome) => finish_sync(scope, state, outcome, rv),
         None => {
-            scope.terminate_execution();
+            state.terminating.set(true);
+        scope.terminate_execution();
         }
     }
     // An operation further out may have been stopped while the host function ran.
     if state.must_stop() {
+        state.terminating.set(true);
         scope.terminate_execution();
     }
 }

@@ -127,10 +127,18 @@ impl Shared {
         self.mail.fetch_sub(1, Ordering::AcqRel);
     }
 
+    /// Answers a request that came too late. Its ticket may be held by the caller as well, so dropping it would not.
+    pub(crate) fn refuse(&self, message: Message) {
+        if let Message::Request(ticket, _) = message {
+            self.unwatch(&ticket);
+            ticket.answer(Err(ticket.error_for(self.stopped().unwrap_or(Cause::Closed), self.config.max_heap_size)));
+        }
+    }
+
     fn throw_away(&self) {
         while let Ok(message) = self.leftovers.try_recv() {
             self.took_mail();
-            drop(message);
+            self.refuse(message);
         }
     }
 

@@ -1,9 +1,11 @@
 //! Stopping JavaScript: the interrupt, the heap limit, and the watchdog that repeats both until the isolate answers.
 
+mod buffers;
 mod heap;
 mod interrupt;
 mod watchdog;
 
+pub(crate) use buffers::allocator;
 pub(crate) use heap::{recover_heap, watch_heap};
 pub(crate) use interrupt::{fire, forget_state, remember_state};
 pub(crate) use watchdog::{Watchdog, watch_isolate};

@@ -400,7 +400,7 @@ impl<'py> Encoder<'py, '_> {
                 return self.mixed(dict, start);
             };
             self.key(text)?;
-            let step = || format!("[{:?}]", text.to_string_lossy());
+            let step = || step_of(&text.to_string_lossy());
             self.value(&value).map_err(|failure| failure.at(step))?;
             count += 1;
             if dict.len() != size {
@@ -459,6 +459,13 @@ impl<'py> Encoder<'py, '_> {
         self.wire.bytes.varint(count);
         Ok(())
     }
+}
+
+/// A key as a step of a path: after a dot if it reads well there.
+fn step_of(key: &str) -> String {
+    let mut chars = key.chars();
+    let plain = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$') && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '$');
+    if plain { format!(".{key}") } else { format!("[{key:?}]") }
 }
 
 /// The array index a key stands for: V8 keeps those apart from names.

@@ -1,0 +1,68 @@
+//! Array buffers live outside V8's heap: an allocator with a quota, so that JavaScript gets a `RangeError` where the limit is.
+
+use std::ffi::c_void;
+use std::sync::Arc;
+
+use deno_core::v8;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes allocated for one isolate's buffers. Outlives the isolate while a buffer does.
+#[derive(Debug)]
+struct Quota {
+    used: AtomicUsize,
+    limit: usize,
+}
+
+impl Quota {
+    /// Takes `len` bytes if they are left.
+    fn take(&self, len: usize) -> bool {
+        self.used
+            .try_update(Ordering::AcqRel, Ordering::Acquire, |used| used.checked_add(len).filter(|&sum| sum <= self.limit))
+            .is_ok()
+    }
+
+    fn give_back(&self, len: usize) {
+        self.used.fetch_sub(len, Ordering::AcqRel);
+    }
+}
+
+static VTABLE: v8::RustAllocatorVtable<Quota> = v8::RustAllocatorVtable { allocate, allocate_uninitialized, free, drop: drop_quota };
+
+/// An allocator that hands out at most `limit` bytes at a time.
+pub(crate) fn allocator(limit: usize) -> v8::UniqueRef<v8::Allocator> {
+    let quota = Arc::new(Quota { used: AtomicUsize::new(0), limit });
+    // SAFETY: the vtable matches the handle's type, and `drop_quota` takes the reference back.
+    unsafe { v8::new_rust_allocator(Arc::into_raw(quota), &VTABLE) }
+}
+
+unsafe extern "C" fn allocate(quota: &Quota, len: usize) -> *mut c_void {
+    // SAFETY: `calloc` takes any sizes.
+    with_quota(quota, len, || unsafe { libc::calloc(len.max(1), 1) })
+}
+
+unsafe extern "C" fn allocate_uninitialized(quota: &Quota, len: usize) -> *mut c_void {
+    // SAFETY: `malloc` takes any size.
+    with_quota(quota, len, || unsafe { libc::malloc(len.max(1)) })
+}
+
+fn with_quota(quota: &Quota, len: usize, allocate: impl FnOnce() -> *mut c_void) -> *mut c_void {
+    if !quota.take(len) {
+        return std::ptr::null_mut();
+    }
+    let data = allocate();
+    if data.is_null() {
+        quota.give_back(len);
+    }
+    data
+}
+
+unsafe extern "C" fn free(quota: &Quota, data: *mut c_void, len: usize) {
+    // SAFETY: `data` came from `allocate` or `allocate_uninitialized` with this length, and is freed once.
+    unsafe { libc::free(data) };
+    quota.give_back(len);
+}
+
+unsafe extern "C" fn drop_quota(quota: *const Quota) {
+    // SAFETY: the pointer is the one given away in `allocator`.
+    drop(unsafe { Arc::from_raw(quota) });
+}
