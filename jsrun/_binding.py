@@ -31,9 +31,9 @@ def check_name(name: object) -> str:
         raise TypeError(f"a JavaScript name must be a str, got {type(name).__name__}")
     if not _NAME.fullmatch(name):
         hint = " (Python allows it, JavaScript does not)" if name.isidentifier() and not keyword.iskeyword(name) else ""
-        raise ValueError(f"{name!r} is not a JavaScript identifier{hint}")
+        raise ValueError(f"the name {name!r} is not a JavaScript identifier{hint}")
     if name in _RESERVED:
-        raise ValueError(f"{name!r} is a reserved word of JavaScript")
+        raise ValueError(f"the name {name!r} is a reserved word of JavaScript")
     return name
 
 

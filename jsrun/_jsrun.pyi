@@ -160,7 +160,8 @@ class LoopBridge:
 class Isolate:
     """One V8 isolate on its own thread: extracts arguments and submits commands."""
 
-    def __new__(cls, options: RuntimeConfig) -> Self: ...
+    @staticmethod
+    def open(options: RuntimeConfig) -> Isolate: ...
     @staticmethod
     def create(options: RuntimeConfig) -> tuple[Isolate, Operation]: ...
     @property

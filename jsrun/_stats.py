@@ -19,6 +19,12 @@ class Figures(TypedDict):
     heap_physical: int
     external: int
     stops: list[int]
+    kinds: list[int]
+    last_kind: int
+
+
+# In the core's numbering, from 1.
+_KINDS = (None, "eval_sync", "eval_async", "call_function_sync", "call_function_async")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +38,13 @@ class RuntimeStats:
         physical_total_bytes: resident part of the heap.
         total_execution_time_ms: time spent in JavaScript commands.
         last_execution_time_ms: time of the last command.
-        operations: commands run so far.
+        last_execution_kind: what the last evaluation or call was: ``"eval_sync"``, ``"eval_async"``,
+            ``"call_function_sync"``, ``"call_function_async"``; ``None`` before the first.
+        eval_sync_count: blocking evaluations.
+        eval_async_count: awaited evaluations.
+        call_function_sync_count: function calls of a blocked thread.
+        call_function_async_count: function calls of an event loop.
+        operations: commands run so far: evaluations, calls, bindings, awaited promises.
         active_async_ops: operations that wait for a promise.
         handles: JavaScript objects that Python holds.
         timeouts: operations stopped at their deadline.
@@ -46,6 +58,11 @@ class RuntimeStats:
     physical_total_bytes: int
     total_execution_time_ms: float
     last_execution_time_ms: float
+    last_execution_kind: str | None
+    eval_sync_count: int
+    eval_async_count: int
+    call_function_sync_count: int
+    call_function_async_count: int
     operations: int
     active_async_ops: int
     handles: int
@@ -56,7 +73,7 @@ class RuntimeStats:
 
 def from_native(figures: Figures) -> RuntimeStats:
     """Build the statistics from the native counters."""
-    stops = figures["stops"]
+    stops, kinds = figures["stops"], figures["kinds"]
     return RuntimeStats(
         heap_total_bytes=figures["heap_total"],
         heap_used_bytes=figures["heap_used"],
@@ -64,6 +81,11 @@ def from_native(figures: Figures) -> RuntimeStats:
         physical_total_bytes=figures["heap_physical"],
         total_execution_time_ms=figures["run_nanos"] / 1e6,
         last_execution_time_ms=figures["last_nanos"] / 1e6,
+        last_execution_kind=_KINDS[figures["last_kind"]],
+        eval_sync_count=kinds[0],
+        eval_async_count=kinds[1],
+        call_function_sync_count=kinds[2],
+        call_function_async_count=kinds[3],
         operations=figures["operations"],
         active_async_ops=figures["pending"],
         handles=figures["handles"],

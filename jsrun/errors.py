@@ -143,6 +143,10 @@ class JavaScriptError(Exception):
             error.source = source
         if raised and error.frames and sys.version_info >= (3, 11):
             error.add_note(error._frames_text())
+        if error.source is not None and not error.frames:
+            # Nothing called it: the place itself is the one frame, and `str` shows it.
+            file, line, column, _ = error.source
+            error.frames = [{"file_name": file, "line_number": line, "column_number": column}]
         return error
 
     def _frames_text(self) -> str:
@@ -167,7 +171,7 @@ class JavaScriptError(Exception):
             text += f"\n  at {file}:{line}:{column}"
             if source:
                 text += f"\n    {source}\n    {' ' * (min(column, 101) - 1)}^"
-        if self.frames and sys.version_info < (3, 11):
+        if self.frames and self.source is None and sys.version_info < (3, 11):
             text += "\n" + self._frames_text()
         return text
 

@@ -151,7 +151,8 @@ def run_on(kind: str, body: Callable[[], Coroutine[Any, Any, T]], *, may_block: 
             assert worst < BLOCKED, f"the event loop was blocked for {worst:.1f} s"
         gc.collect()
         loop.run_until_complete(asyncio.sleep(0))
-    assert not reports, f"reported to the loop's exception handler: {reports}"
+    if reports:
+        raise AssertionError(f"reported to the loop's exception handler: {str(reports)[:2000]}")
     return result
 
 

@@ -65,8 +65,7 @@ def test_the_stack_of_a_host_error_shows_no_internal_file(rt: Runtime) -> None:
     rt.bind_function("now", lambda: 1 / 0)
     rt.bind_function("later", later)
     stacks = rt.eval(
-        "const s = []; try { now() } catch (e) { s.push(e.stack) }"
-        "try { await later() } catch (e) { s.push(e.stack) } s"
+        "const s = []; try { now() } catch (e) { s.push(e.stack) }try { await later() } catch (e) { s.push(e.stack) } s"
     )
     for stack in stacks:
         assert not re.search(r"ext:|deno|cargo|\.rs|\.py|/root|/home|/work", stack)

@@ -8,6 +8,8 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     check_target();
     // First, or V8 would put the process in its predictable mode.
+    // Flags as `isolate::root` sets them, so that the snapshot fits.
+    deno_core::v8::V8::set_flags_from_string("--no-turboshaft-loop-unrolling");
     JsRuntime::init_platform(None);
     let reactor = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a Tokio runtime");
     let _entered = reactor.enter();

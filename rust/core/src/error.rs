@@ -91,6 +91,8 @@ pub struct JsException {
     pub name: Option<String>,
     /// `error.message`, or the thrown value as text.
     pub message: String,
+    /// The message as UTF-16, when it has lone surrogates.
+    pub message_utf16: Option<Vec<u16>>,
     /// V8's formatted stack, if there is one.
     pub stack: Option<String>,
     /// The frames of the stack, innermost first.

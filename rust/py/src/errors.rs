@@ -84,7 +84,10 @@ pub(crate) fn javascript_error<'py>(py: Python<'py>, exception: JsException, sha
     };
     let parts = PyDict::new(py);
     parts.set_item("name", exception.name)?;
-    parts.set_item("message", exception.message)?;
+    match exception.message_utf16 {
+        Some(units) => parts.set_item("message", to_py(py, jsrun_core::value::Value::Utf16(units), shared)?)?,
+        None => parts.set_item("message", exception.message)?,
+    }
     parts.set_item("stack", exception.stack)?;
     parts.set_item("frames", frames)?;
     parts.set_item("errors", errors)?;

@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use crate::bridge::LoopBridge;
 use crate::convert::{Pending, arguments, from_py};
 use crate::errors::{from_exception, javascript_error};
-use crate::isolate::start_pending;
+use crate::isolate::{is_exit, start_pending};
 use crate::{imports, table};
 
 /// Synchronous host calls on Python stacks at this moment: while there are none, nobody need ask for the call chain.
@@ -34,7 +34,7 @@ pub(crate) fn perform(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, 
     table::sweep(py, &shared);
     let Err(error) = result else { return Ok(()) };
     shared.answer_call(number, Err(from_exception(py, &error, &shared)));
-    if error.is_instance_of::<pyo3::exceptions::PyException>(py) || !wait || bridge.is_none() {
+    if !is_exit(error.value(py)) || !wait || bridge.is_none() {
         // JavaScript has it; without a loop it comes back to this thread as the outcome.
         return Ok(());
     }

@@ -69,8 +69,12 @@ pub(crate) fn chain_of(py: Python<'_>, shared: &Shared) -> PyResult<Option<CallI
 pub(crate) fn passing_exception(py: Python<'_>, error: &Error, shared: &Shared) -> Option<PyErr> {
     let Error::JavaScript(exception) = error else { return None };
     let object = table::get(py, shared, exception.host.as_ref()?.id())?;
-    let ordinary = object.is_instance_of::<pyo3::exceptions::PyException>();
-    (!ordinary && object.is_instance(imports::CANCELLED_ERROR.get(py).ok()?).is_ok_and(|is| !is)).then(|| PyErr::from_value(object))
+    is_exit(&object).then(|| PyErr::from_value(object))
+}
+
+/// Whether an exception is meant to end the program, not the operation.
+pub(crate) fn is_exit(object: &Bound<'_, PyAny>) -> bool {
+    object.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>() || object.is_instance_of::<pyo3::exceptions::PySystemExit>()
 }
 
 /// Starts the Python awaitables that a value carried to JavaScript.

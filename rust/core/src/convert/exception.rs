@@ -41,6 +41,7 @@ fn describe_at<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, thrown: v8::
     let frames = frames(scope, thrown);
     let mut exception = JsException {
         name: Some(name.unwrap_or_else(|| "Error".into())),
+        message_utf16: message.as_deref().filter(|text| text.contains('\u{FFFD}')).and_then(|_| utf16_property(scope, object, "message")),
         message: message.unwrap_or_default(),
         stack: text_property(scope, object, "stack").map(|stack| name_scripts(stack, &frames)),
         frames,
@@ -87,6 +88,18 @@ fn property<'s>(scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Obje
 fn text_property<'s>(scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>, key: &'static str) -> Option<String> {
     let value = property(scope, object, key)?;
     value.is_string().then(|| bounded(scope, value.cast()))
+}
+
+/// A text property with its lone surrogates.
+fn utf16_property<'s>(scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>, key: &'static str) -> Option<Vec<u16>> {
+    let value = property(scope, object, key)?;
+    if !value.is_string() {
+        return None;
+    }
+    let text: v8::Local<'_, v8::String> = value.cast();
+    let mut units = vec![0u16; text.length().min(MOST_TEXT)];
+    text.write_v2(scope, 0, &mut units, v8::WriteFlags::default());
+    Some(units)
 }
 
 fn bounded(scope: &mut v8::PinScope<'_, '_>, text: v8::Local<'_, v8::String>) -> String {
@@ -150,7 +163,11 @@ fn source_line(scope: &mut v8::PinScope<'_, '_>, message: v8::Local<'_, v8::Mess
 
 /// Makes a JavaScript error from one that came from the host, or travelled through it.
 pub(crate) fn make_error<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, exception: &JsException) -> v8::Local<'s, v8::Value> {
-    let text = v8::String::new(scope, &exception.message).unwrap_or_else(|| v8::String::empty(scope));
+    let text = match &exception.message_utf16 {
+        Some(units) => v8::String::new_from_two_byte(scope, units, v8::NewStringType::Normal),
+        None => v8::String::new(scope, &exception.message),
+    }
+    .unwrap_or_else(|| v8::String::empty(scope));
     let value = match exception.name.as_deref() {
         Some("TypeError") => v8::Exception::type_error(scope, text),
         Some("RangeError") => v8::Exception::range_error(scope, text),

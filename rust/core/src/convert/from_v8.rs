@@ -224,6 +224,9 @@ impl<'s, 'a> Walker<'s, 'a> {
             if time.is_nan() {
                 return Err(Failure::new("an invalid Date has no Python form"));
             }
+            if !YEARS.contains(&time) {
+                return Err(Failure::new("a Date outside the years 1 to 9999 has no Python form"));
+            }
             self.wire.bytes.push(wire::DATE);
             self.wire.bytes.double(time);
             Ok(())
@@ -413,6 +416,9 @@ impl<'s, 'a> Walker<'s, 'a> {
         read(scope).ok_or_else(Failure::thrown)
     }
 }
+
+/// What a Python `datetime` can say, in milliseconds since 1970.
+const YEARS: std::ops::Range<f64> = -62_135_596_800_000.0..253_402_300_800_000.0;
 
 /// Built-in classes that keep everything in internal slots: as plain objects they would silently be empty.
 const OPAQUE: [&str; 24] = [

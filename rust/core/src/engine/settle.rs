@@ -225,7 +225,7 @@ impl State {
             self.finish(
                 &ticket,
                 Err(Error::Deadlock(
-                    "a blocking call waits for JavaScript, JavaScript waits for async host functions, and these need the event loop that the blocking                      call keeps from running. Await eval_async (or call_async) on this loop instead"
+                    "a blocking call waits for JavaScript, JavaScript waits for async host functions, and these need the event loop that the blocking call keeps from running. Await eval_async (or call_async) on this loop instead"
                         .into(),
                 )),
             );

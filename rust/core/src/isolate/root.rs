@@ -24,6 +24,12 @@ static ROOT: OnceLock<flume::Sender<Start>> = OnceLock::new();
 static FORKED: AtomicBool = AtomicBool::new(false);
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
+/// Process-wide V8 flags.
+///
+/// Loop unrolling is off because the phase also takes the interrupt check out of loops whose calls all go to built-ins: an optimised
+/// `for (;;) list.push(new Array(1000))` could then not be stopped by a timeout, a cancel or the heap limit.
+const V8_FLAGS: &str = "--no-turboshaft-loop-unrolling";
+
 /// Stack of an isolate thread: V8 takes just under 1 MiB of it, conversions and host calls the rest. Pages are used on demand.
 const STACK: usize = 8 << 20;
 
@@ -55,6 +61,7 @@ fn root() -> io::Result<&'static flume::Sender<Start>> {
     std::thread::Builder::new().name("jsrun-v8-root".into()).spawn(move || {
         block_signals();
         // Before any runtime, so that snapshot building never puts V8 in its predictable mode.
+        deno_core::v8::V8::set_flags_from_string(V8_FLAGS);
         JsRuntime::init_platform(None);
         while let Ok(start) = receiver.recv() {
             LIVE.fetch_add(1, Ordering::AcqRel);

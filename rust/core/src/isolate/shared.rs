@@ -240,7 +240,7 @@ impl Shared {
     }
 
     /// Starts watching an operation's deadline.
-    fn watch(&self, ticket: &Arc<Ticket>) {
+    pub(crate) fn watch(&self, ticket: &Arc<Ticket>) {
         if let Some((at, _)) = ticket.deadline {
             self.watchdog.watch(ticket, at);
         }

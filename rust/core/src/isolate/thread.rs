@@ -32,6 +32,7 @@ fn live(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: &Arc<Tic
     local.block_on(async move {
         let bootstrap = shared.config.bootstrap.as_deref().unwrap_or("");
         let command = Command::Eval(Eval { code: Value::text(bootstrap), filename: Some("<bootstrap>".into()) });
+        shared.watch(ready);
         engine.scoped(|scope, state| crate::commands::serve(scope, state, Message::Request(Arc::clone(ready), command)));
         let mut driver = Driver::new(engine);
         std::future::poll_fn(|cx| driver.poll(cx)).await;
