@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ._convert import Function, Inline, is_async, name_of
@@ -79,6 +79,21 @@ def _member(name: str, value: Any) -> Any:
     if callable(value) and type(value).__name__ not in {"JsFunction", "JsPromise"}:
         return Function(value, name_of(value) if name_of(value) != "<lambda>" else name)
     return value
+
+
+def permission_names(permissions: Iterable[str]) -> frozenset[str]:
+    """Check a list of permission names.
+
+    Raises:
+        TypeError: it is one str, or holds something else than str.
+    """
+    if isinstance(permissions, str):
+        raise TypeError(f"permissions must be names in a list, got the str {permissions!r}")
+    names = frozenset(permissions)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"permissions must be str, got {name!r}")
+    return names
 
 
 def guarded(name: str, handler: Callable[..., Any], missing: frozenset[str]) -> Callable[..., Any]:

@@ -23,6 +23,21 @@ def current() -> LoopBridge:
     return bridge if bridge is not None else _connect(loop)
 
 
+class _Reader:
+    """What the loop calls when the descriptor is readable. A loop that closes drops its readers, and with this one what still waits."""
+
+    __slots__ = ("_bridge",)
+
+    def __init__(self, bridge: LoopBridge) -> None:
+        self._bridge = bridge
+
+    def __call__(self) -> None:
+        self._bridge.drain()
+
+    def __del__(self) -> None:
+        self._bridge.abandon()
+
+
 def _connect(loop: asyncio.AbstractEventLoop) -> LoopBridge:
     for old, bridge in list(_bridges.items()):
         if old.is_closed():
@@ -32,7 +47,7 @@ def _connect(loop: asyncio.AbstractEventLoop) -> LoopBridge:
     # The loop keeps the context it is given for ever: an empty one, not the first caller's.
     empty = contextvars.Context()
     try:
-        empty.run(loop.add_reader, bridge.fileno(), bridge.drain)
+        empty.run(loop.add_reader, bridge.fileno(), _Reader(bridge))
     except NotImplementedError:
         empty.run(_watch_from_thread, loop, bridge)
     _bridges[loop] = bridge

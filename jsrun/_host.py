@@ -27,6 +27,7 @@ class Answer(Protocol):
 
     @property
     def call(self) -> int: ...
+    def offer_home(self) -> None: ...
     def result(self, value: object) -> None: ...
     def error(self, error: BaseException) -> None: ...
 
@@ -70,6 +71,7 @@ def start_async(
 def _start_on_portal(
     context: contextvars.Context, answer: Answer, function: Callable[..., Any] | None, work: Any
 ) -> None:
+    answer.offer_home()
     _start(asyncio.get_running_loop(), context, answer, function, work)
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from . import _host
-from ._binding import bound_function, bound_object, check_name, guarded
+from ._binding import bound_function, bound_object, check_name, guarded, permission_names
 from ._config import RuntimeConfig, resolve
 from ._convert import is_async
 from ._jsrun import Isolate
@@ -234,7 +234,7 @@ class Runtime:
             raise ValueError(f"operation {name!r} has an async handler: pass mode='async'")
         if name in self._operations:
             raise ValueError(f"operation {name!r} is registered already")
-        needed = frozenset([permissions] if isinstance(permissions, str) else permissions)
+        needed = permission_names(permissions)
         operation = self._next_operation
         self._native.register_op(
             operation, name, guarded(name, handler, needed - frozenset(self._config.permissions)), mode == "async"

@@ -1065,9 +1065,7 @@ async def test_an_exception_of_an_op_keeps_its_identity(js: Js) -> None:
     assert caught.value.__cause__ is error
 
 
-@pytest.mark.parametrize(
-    "number", ["-1", "999999", "2 ** 40", "NaN", "'x'", "undefined", "{}", "Symbol()", "10n"]
-)
+@pytest.mark.parametrize("number", ["-1", "999999", "2 ** 40", "NaN", "'x'", "undefined", "{}", "Symbol()", "10n"])
 async def test_an_unknown_op_is_an_ordinary_error(js: Js, number: str) -> None:
     js.rt.register_op("op", lambda: 1)
     for kind in ("sync", "async"):

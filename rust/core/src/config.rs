@@ -52,24 +52,15 @@ impl Config {
     /// [`Error::Invalid`] naming the option, the value given and the bound.
     pub fn validate(&self) -> Result<(), Error> {
         if self.max_heap_size < HEAP_FLOOR {
-            return Err(Error::Invalid(format!(
-                "max_heap_size must be at least {HEAP_FLOOR} bytes, got {}",
-                self.max_heap_size
-            )));
+            return Err(Error::Invalid(format!("max_heap_size must be at least {HEAP_FLOOR} bytes, got {}", self.max_heap_size)));
         }
         if let Some(initial) = self.initial_heap_size
             && initial > self.max_heap_size
         {
-            return Err(Error::Invalid(format!(
-                "initial_heap_size ({initial}) must not exceed max_heap_size ({})",
-                self.max_heap_size
-            )));
+            return Err(Error::Invalid(format!("initial_heap_size ({initial}) must not exceed max_heap_size ({})", self.max_heap_size)));
         }
         if self.max_depth == 0 || self.max_depth > DEPTH_CEILING {
-            return Err(Error::Invalid(format!(
-                "max_serialization_depth must be between 1 and {DEPTH_CEILING}, got {}",
-                self.max_depth
-            )));
+            return Err(Error::Invalid(format!("max_serialization_depth must be between 1 and {DEPTH_CEILING}, got {}", self.max_depth)));
         }
         if self.max_bytes == 0 {
             return Err(Error::Invalid("max_serialization_bytes must be positive, got 0".into()));

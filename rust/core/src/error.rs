@@ -57,7 +57,9 @@ pub enum Error {
     #[error("cannot start a runtime: {0}")]
     Resource(#[from] std::io::Error),
     /// The process was forked: the isolate's thread exists only in the parent.
-    #[error("this runtime belongs to the process this one was forked from; V8 does not survive a fork. Start workers with spawn or forkserver, or create runtimes after forking in a process that has not used jsrun before")]
+    #[error(
+        "this runtime belongs to the process this one was forked from; V8 does not survive a fork. Start workers with spawn or forkserver, or create runtimes after forking in a process that has not used jsrun before"
+    )]
     Forked,
     /// A Rust panic was contained. This is a bug in jsrun.
     #[error("internal error (please report): {0}")]

@@ -17,12 +17,8 @@ pub fn handle() -> io::Result<&'static Handle> {
     if let Some(runtime) = REACTOR.get() {
         return Ok(runtime.handle());
     }
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(1)
-        .thread_name("jsrun-reactor")
-        .on_thread_start(block_signals)
-        .enable_time()
-        .build()?;
+    let runtime =
+        Builder::new_multi_thread().worker_threads(1).thread_name("jsrun-reactor").on_thread_start(block_signals).enable_time().build()?;
     Ok(REACTOR.get_or_init(|| runtime).handle())
 }
 

@@ -30,6 +30,15 @@ pub enum Value {
     Wire(Box<Wire>),
 }
 
+/// Arguments of a function call.
+#[derive(Debug)]
+pub enum Arguments {
+    /// One by one: what most calls have.
+    Each(Vec<Value>),
+    /// As one array, so that objects passed twice stay one object.
+    Array(Value),
+}
+
 /// A structured value: a buffer in the notation of `convert::wire`, and what cannot be bytes.
 #[derive(Debug, Default)]
 pub struct Wire {

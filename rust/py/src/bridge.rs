@@ -38,13 +38,7 @@ impl LoopBridge {
     #[new]
     fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
         let event_loop = event_loop.py().import("weakref")?.call_method1("ref", (event_loop,))?.unbind();
-        Ok(Self {
-            queue: Arc::new(Queue::new()?),
-            ops: Mutex::default(),
-            event_loop,
-            spin: Mutex::default(),
-            run_since: Mutex::default(),
-        })
+        Ok(Self { queue: Arc::new(Queue::new()?), ops: Mutex::default(), event_loop, spin: Mutex::default(), run_since: Mutex::default() })
     }
 
     /// The descriptor to watch for reading.
@@ -82,6 +76,9 @@ impl LoopBridge {
 
     /// The loop is closed: nothing more is delivered, and what waited is dropped.
     fn abandon(&self) {
+        if jsrun_core::isolate::is_forked() {
+            return;
+        }
         let items = self.queue.close();
         let ops = std::mem::take(&mut *self.ops.lock());
         drop((items, ops));

@@ -57,7 +57,12 @@ fn instance(py: Python<'_>, class: &imports::Import, text: String) -> PyErr {
 }
 
 /// A `JavaScriptError` instance. `unwrap`: an error that is only a host exception passing through comes back with that as `__cause__`.
-pub(crate) fn javascript_error<'py>(py: Python<'py>, exception: JsException, shared: &Arc<Shared>, raised: bool) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn javascript_error<'py>(
+    py: Python<'py>,
+    exception: JsException,
+    shared: &Arc<Shared>,
+    raised: bool,
+) -> PyResult<Bound<'py, PyAny>> {
     let frames = PyList::empty(py);
     for frame in exception.frames {
         let entry = PyDict::new(py);
@@ -114,10 +119,5 @@ pub(crate) fn from_exception(py: Python<'_>, error: &PyErr, shared: &Arc<Shared>
         }
         _ => (value.get_type().name().map_or_else(|_| "Error".into(), |name| name.to_string()), text),
     };
-    Box::new(JsException {
-        name: Some(name),
-        message,
-        host: Some(table::keep(value.clone().into_any(), shared)),
-        ..Default::default()
-    })
+    Box::new(JsException { name: Some(name), message, host: Some(table::keep(value.clone().into_any(), shared)), ..Default::default() })
 }

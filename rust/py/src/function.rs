@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jsrun_core::commands::{AwaitPromise, Call, Command};
 use jsrun_core::isolate::Shared;
-use jsrun_core::value::RemoteRef;
+use jsrun_core::value::{Arguments, RemoteRef};
 use parking_lot::Mutex;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::bridge::LoopBridge;
-use crate::convert::{Pending, from_py};
+use crate::convert::{Pending, from_py, is_scalar};
 use crate::errors::to_exception;
 use crate::isolate::{Caller, Isolate, call_from_loop, run_blocking, start_pending};
 use crate::operation::Operation;
@@ -55,9 +55,7 @@ pub(crate) fn promise(py: Python<'_>, remote: Arc<RemoteRef>) -> PyResult<Bound<
 
 impl JsFunction {
     fn remote(&self, py: Python<'_>) -> PyResult<Arc<RemoteRef>> {
-        self.remote.lock().clone().ok_or_else(|| {
-            to_exception(py, jsrun_core::error::Error::Released("JavaScript function"), &self.shared)
-        })
+        self.remote.lock().clone().ok_or_else(|| to_exception(py, jsrun_core::error::Error::Released("JavaScript function"), &self.shared))
     }
 
     /// The handle, if the function lives in `shared`'s isolate.
@@ -70,11 +68,12 @@ impl JsFunction {
 
     fn command(&self, args: &Bound<'_, PyTuple>, pending: &mut Pending) -> PyResult<Command> {
         let function = self.remote(args.py())?;
-        let args = args
-            .iter()
-            .enumerate()
-            .map(|(index, arg)| from_py(&arg, &self.shared, &format!("$[{index}]"), pending))
-            .collect::<PyResult<_>>()?;
+        let args = if args.len() > 1 && args.iter().any(|arg| !is_scalar(&arg)) {
+            Arguments::Array(from_py(args.as_any(), &self.shared, "$", pending)?)
+        } else {
+            let each = args.iter().enumerate().map(|(index, arg)| from_py(&arg, &self.shared, &format!("$[{index}]"), pending));
+            Arguments::Each(each.collect::<PyResult<_>>()?)
+        };
         Ok(Command::Call(Call { function, args }))
     }
 }

@@ -30,11 +30,16 @@ pub(crate) fn perform(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, 
     let shared = Arc::clone(&call.isolate);
     let number = call.call;
     let wait = call.wait;
+    let awaited = call.op.is_none_or(|id| bridge.is_some_and(|bridge| bridge.get().operation(py, id).is_some()));
     let result = if wait { perform_sync(py, call, bridge) } else { perform_async(py, call, bridge) };
     table::sweep(py, &shared);
     let Err(error) = result else { return Ok(()) };
+    if wait && !awaited && is_exit(error.value(py)) {
+        // The blocking call stops and raises it: JavaScript gets no chance to catch it.
+        return Err(error);
+    }
     shared.answer_call(number, Err(from_exception(py, &error, &shared)));
-    if !is_exit(error.value(py)) || !wait || bridge.is_none() {
+    if !is_exit(error.value(py)) || !wait {
         // JavaScript has it; without a loop it comes back to this thread as the outcome.
         return Ok(());
     }
@@ -42,7 +47,11 @@ pub(crate) fn perform(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, 
 }
 
 /// The bridge on whose loop this call belongs: that of the awaited operation, or the home loop's for background JavaScript.
-fn place<'a, 'py>(py: Python<'py>, call: &HostCall, bridge: Option<&'a Bound<'py, LoopBridge>>) -> (Option<&'a Bound<'py, LoopBridge>>, Option<Bound<'py, PyAny>>) {
+fn place<'a, 'py>(
+    py: Python<'py>,
+    call: &HostCall,
+    bridge: Option<&'a Bound<'py, LoopBridge>>,
+) -> (Option<&'a Bound<'py, LoopBridge>>, Option<Bound<'py, PyAny>>) {
     let Some(bridge) = bridge else { return (None, None) };
     match call.op {
         None => (Some(bridge), None),
@@ -131,6 +140,13 @@ impl Answer {
     #[getter]
     fn call(&self) -> CallId {
         self.call
+    }
+
+    /// Makes the running loop the isolate's home, if it has none.
+    fn offer_home(&self, py: Python<'_>) -> PyResult<()> {
+        let bridge = LoopBridge::of_running(py)?;
+        self.shared.offer_home(bridge.get().queue());
+        Ok(())
     }
 
     /// JavaScript's promise fulfils with `value`.

@@ -11,10 +11,10 @@ use jsrun_core::isolate::{self, Shared};
 use jsrun_core::reply::CallId;
 use jsrun_core::value::{HostFunction, HostMode, Value};
 use parking_lot::Mutex;
+use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::PyTraverseError;
 use pyo3::types::{PyDict, PyString};
 
 use crate::blocking::{self, Ended};
@@ -78,7 +78,12 @@ pub(crate) fn is_exit(object: &Bound<'_, PyAny>) -> bool {
 }
 
 /// Starts the Python awaitables that a value carried to JavaScript.
-pub(crate) fn start_pending<'py>(py: Python<'py>, pending: Pending, place: Option<&Bound<'py, LoopBridge>>, shared: &Arc<Shared>) -> PyResult<()> {
+pub(crate) fn start_pending<'py>(
+    py: Python<'py>,
+    pending: Pending,
+    place: Option<&Bound<'py, LoopBridge>>,
+    shared: &Arc<Shared>,
+) -> PyResult<()> {
     for (call, awaitable) in pending {
         host::start(py, place, None, call, shared, (None, awaitable.into_bound(py)))?;
     }
@@ -178,11 +183,10 @@ fn config(options: &Bound<'_, PyAny>) -> PyResult<Config> {
 impl Isolate {
     fn prepare(options: &Bound<'_, PyAny>) -> PyResult<(Self, isolate::Start)> {
         let inline = Arc::new(host::Inline::default());
-        let (isolate, start) =
-            isolate::Isolate::new(config(options)?, Some(inline.clone())).map_err(|error| match error {
-                Error::Invalid(text) => PyValueError::new_err(text),
-                other => refuse(options.py(), &other),
-            })?;
+        let (isolate, start) = isolate::Isolate::new(config(options)?, Some(inline.clone())).map_err(|error| match error {
+            Error::Invalid(text) => PyValueError::new_err(text),
+            other => refuse(options.py(), &other),
+        })?;
         let shared = Arc::clone(isolate.shared());
         inline.attach(&shared);
         Ok((Self { isolate: Mutex::new(Some(isolate)), shared, objects: Mutex::default() }, start))
@@ -232,7 +236,7 @@ impl Isolate {
             Ended::Pending => return Err(PyTypeError::new_err("a new isolate was told that it is pending")),
         };
         if let Some(bridge) = bridge {
-            this.shared.set_home(Arc::clone(bridge.get().queue()));
+            this.shared.offer_home(bridge.get().queue());
         }
         Ok(slf)
     }
@@ -252,7 +256,7 @@ impl Isolate {
             Operation::mark_seen(&operation);
             to_exception(py, error, &this.shared)
         })?;
-        this.shared.set_home(Arc::clone(bridge.get().queue()));
+        this.shared.offer_home(bridge.get().queue());
         Ok((slf, operation))
     }
 
@@ -263,14 +267,24 @@ impl Isolate {
     }
 
     #[pyo3(signature = (code, timeout, filename))]
-    fn eval<'py>(&self, code: &Bound<'py, PyAny>, timeout: Option<&Bound<'py, PyAny>>, filename: Option<String>) -> PyResult<Bound<'py, PyAny>> {
+    fn eval<'py>(
+        &self,
+        code: &Bound<'py, PyAny>,
+        timeout: Option<&Bound<'py, PyAny>>,
+        filename: Option<String>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = code.py();
         let command = Self::eval_command(code, filename)?;
         run_blocking(py, &self.shared, command, timeout::parse(timeout)?, LoopBridge::of_running_or_none(py)?)
     }
 
     #[pyo3(signature = (code, timeout, filename))]
-    fn eval_async<'py>(&self, code: &Bound<'py, PyAny>, timeout: Option<&Bound<'py, PyAny>>, filename: Option<String>) -> PyResult<Bound<'py, Operation>> {
+    fn eval_async<'py>(
+        &self,
+        code: &Bound<'py, PyAny>,
+        timeout: Option<&Bound<'py, PyAny>>,
+        filename: Option<String>,
+    ) -> PyResult<Bound<'py, Operation>> {
         let command = Self::eval_command(code, filename)?;
         let caller = Caller { shared: Arc::clone(&self.shared), timeout: timeout::parse(timeout)?, what: "eval_async" };
         Operation::create(code.py(), caller, command, Pending::new())

@@ -90,7 +90,11 @@ impl Operation {
     }
 
     /// An operation whose ticket is answered by something else than a command.
-    pub(crate) fn adopt<'py>(py: Python<'py>, caller: Caller, bridge: &Bound<'py, LoopBridge>) -> PyResult<(Bound<'py, Self>, Arc<Ticket>)> {
+    pub(crate) fn adopt<'py>(
+        py: Python<'py>,
+        caller: Caller,
+        bridge: &Bound<'py, LoopBridge>,
+    ) -> PyResult<(Bound<'py, Self>, Arc<Ticket>)> {
         let slf = Self::unstarted(py, caller, Phase::Running)?;
         let ticket = Self::begin(&slf, bridge)?;
         Ok((slf, ticket))
@@ -128,6 +132,7 @@ impl Operation {
             inner.ticket = Some(Arc::clone(&ticket));
             inner.started = Some(Instant::now());
         }
+        this.shared.offer_home(bridge.get().queue());
         bridge.get().expect(ticket.id, slf.clone().unbind());
         Ok(ticket)
     }
@@ -314,7 +319,12 @@ impl Operation {
 
     /// Coroutine protocol: stops the operation, waits until the isolate has let go, then raises.
     #[pyo3(signature = (kind, value=None, _traceback=None, /))]
-    fn throw(slf: &Bound<'_, Self>, kind: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>, _traceback: Option<&Bound<'_, PyAny>>) -> PyResult<Py<PyAny>> {
+    fn throw(
+        slf: &Bound<'_, Self>,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        _traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
         let this = slf.get();
         let error = match value.filter(|value| !value.is_none()) {
             Some(value) => PyErr::from_value(value.clone()),

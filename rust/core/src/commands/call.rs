@@ -7,7 +7,7 @@ use deno_core::v8;
 use crate::convert::arguments_to_v8;
 use crate::engine::{Run, State};
 use crate::error::Error;
-use crate::value::{RemoteRef, Value};
+use crate::value::{Arguments, RemoteRef};
 
 /// Calls a function that the host holds.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Call {
     /// The function.
     pub function: Arc<RemoteRef>,
     /// Its arguments.
-    pub args: Vec<Value>,
+    pub args: Arguments,
 }
 
 impl Call {

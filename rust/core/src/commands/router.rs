@@ -44,13 +44,15 @@ pub(crate) fn serve(scope: &mut v8::PinScope<'_, '_>, state: &State, message: Me
         }
         Message::Answer(call, outcome) => settle_call(scope, state, call, outcome),
         Message::Stop(ticket) => state.stop_operation(&ticket),
-        Message::Home(queue) => state.set_home(queue),
+        Message::Home => state.redeliver(),
         Message::Wake => {}
     }
     state.tidy(scope);
 }
 
 fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>, command: Command) {
+    // First of all: JavaScript may be waiting for someone to run a call that belongs to nobody.
+    state.adopt_orphans(&ticket);
     let nested = !state.waiting.borrow().is_empty();
     let belongs = ticket.chain.is_some_and(|call| state.waiting.borrow().contains(&call));
     if nested && !belongs && !state.shared.is_stopped() {
@@ -72,6 +74,5 @@ fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>,
         Command::Call(_) => state.shared.counters.kind(true, ticket.blocking),
         _ => {}
     }
-    state.adopt_orphans(&ticket);
     state.operate(scope, ticket, |scope, state| command.run(scope, state));
 }

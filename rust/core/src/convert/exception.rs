@@ -79,7 +79,11 @@ fn name_scripts(mut stack: String, frames: &[Frame]) -> String {
     stack
 }
 
-fn property<'s>(scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>, key: &'static str) -> Option<v8::Local<'s, v8::Value>> {
+fn property<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    object: v8::Local<'s, v8::Object>,
+    key: &'static str,
+) -> Option<v8::Local<'s, v8::Value>> {
     let key = v8::String::new(scope, key)?;
     v8::tc_scope!(let tc, scope);
     object.get(tc, key.into())

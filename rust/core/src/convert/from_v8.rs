@@ -47,7 +47,11 @@ pub(crate) fn from_v8<'s>(
 }
 
 /// Completes a failure with what was thrown, if something was.
-fn explain<'s>(tc: &mut v8::PinnedRef<'_, v8::TryCatch<'_, 's, v8::HandleScope<'_>>>, state: &State, mut failure: Box<Failure>) -> Option<Error> {
+fn explain<'s>(
+    tc: &mut v8::PinnedRef<'_, v8::TryCatch<'_, 's, v8::HandleScope<'_>>>,
+    state: &State,
+    mut failure: Box<Failure>,
+) -> Option<Error> {
     if failure.thrown {
         if tc.has_terminated() || tc.is_execution_terminating() {
             return None;
@@ -83,11 +87,7 @@ pub(crate) fn arguments_from_v8<'s>(
     Ok(Value::Wire(Box::new(walker.wire)))
 }
 
-fn string_value(
-    scope: &mut v8::PinScope<'_, '_>,
-    state: &State,
-    text: v8::Local<'_, v8::String>,
-) -> Result<Value, Option<Error>> {
+fn string_value(scope: &mut v8::PinScope<'_, '_>, state: &State, text: v8::Local<'_, v8::String>) -> Result<Value, Option<Error>> {
     let budget = state.budget();
     if text.length() > budget.bytes {
         return Err(Some(Failure::new(too_large(budget)).into_error()));
@@ -100,10 +100,7 @@ fn string_value(
 }
 
 fn too_large(budget: Budget) -> String {
-    format!(
-        "larger than max_serialization_bytes ({} bytes); raise it in RuntimeConfig if this is expected",
-        budget.bytes
-    )
+    format!("larger than max_serialization_bytes ({} bytes); raise it in RuntimeConfig if this is expected", budget.bytes)
 }
 
 /// One conversion under way.
@@ -192,10 +189,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         known.push((object, self.next_object));
         self.next_object += 1;
         if self.depth >= self.budget.depth {
-            return Err(Failure::new(format!(
-                "nested deeper than max_serialization_depth ({})",
-                self.budget.depth
-            )));
+            return Err(Failure::new(format!("nested deeper than max_serialization_depth ({})", self.budget.depth)));
         }
         self.depth += 1;
         let result = self.by_kind(scope, object, receiver);
@@ -217,7 +211,12 @@ impl<'s, 'a> Walker<'s, 'a> {
         } else if value.is_function() {
             let function = object.cast::<v8::Function>();
             let name = function.get_name(scope).to_rust_string_lossy(scope);
-            let handle = state.keep(RemoteKind::Function, name, v8::Global::new(scope, value), receiver.map(|r| v8::Global::new(scope, v8::Local::<v8::Value>::from(r))));
+            let handle = state.keep(
+                RemoteKind::Function,
+                name,
+                v8::Global::new(scope, value),
+                receiver.map(|r| v8::Global::new(scope, v8::Local::<v8::Value>::from(r))),
+            );
             self.handle(Handle::Function(handle))
         } else if value.is_date() {
             let time = object.cast::<v8::Date>().value_of();
@@ -422,9 +421,30 @@ const YEARS: std::ops::Range<f64> = -62_135_596_800_000.0..253_402_300_800_000.0
 
 /// Built-in classes that keep everything in internal slots: as plain objects they would silently be empty.
 const OPAQUE: [&str; 24] = [
-    "WeakRef", "FinalizationRegistry", "Iterator", "Array Iterator", "String Iterator", "RegExp String Iterator", "Iterator Helper", "Segments",
-    "Collator", "DateTimeFormat", "DisplayNames", "DurationFormat", "ListFormat", "Locale", "NumberFormat", "PluralRules", "Segmenter",
-    "Instant", "PlainDate", "PlainDateTime", "PlainMonthDay", "PlainTime", "PlainYearMonth", "ZonedDateTime",
+    "WeakRef",
+    "FinalizationRegistry",
+    "Iterator",
+    "Array Iterator",
+    "String Iterator",
+    "RegExp String Iterator",
+    "Iterator Helper",
+    "Segments",
+    "Collator",
+    "DateTimeFormat",
+    "DisplayNames",
+    "DurationFormat",
+    "ListFormat",
+    "Locale",
+    "NumberFormat",
+    "PluralRules",
+    "Segmenter",
+    "Instant",
+    "PlainDate",
+    "PlainDateTime",
+    "PlainMonthDay",
+    "PlainTime",
+    "PlainYearMonth",
+    "ZonedDateTime",
 ];
 
 /// Own enumerable string keys, as `Object.keys` has them.

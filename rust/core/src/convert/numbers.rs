@@ -10,7 +10,13 @@ use super::wire::{self, Write};
 const SHORTEST: u32 = 16;
 
 /// Writes `array` as [`wire::NUMBERS`] if every element is a number; otherwise leaves `out` as it was and returns false.
-pub(super) fn write_numbers(scope: &mut v8::PinScope<'_, '_>, array: v8::Local<'_, v8::Array>, length: u32, budget: usize, out: &mut Vec<u8>) -> bool {
+pub(super) fn write_numbers(
+    scope: &mut v8::PinScope<'_, '_>,
+    array: v8::Local<'_, v8::Array>,
+    length: u32,
+    budget: usize,
+    out: &mut Vec<u8>,
+) -> bool {
     let mark = out.len();
     if length < SHORTEST || mark + length as usize * 8 > budget {
         return false;
@@ -65,7 +71,8 @@ fn iterate(scope: &mut v8::PinScope<'_, '_>, array: v8::Local<'_, v8::Array>, si
 
     extern "C" fn element(index: u32, value: *const v8::Value, data: *mut c_void) -> i32 {
         // SAFETY: `data` is the sink below, borrowed for the duration of the call; a C++ `Local` is one pointer, like ours.
-        let (sink, value) = unsafe { (&mut *data.cast::<Sink<'_>>(), std::mem::transmute::<*const v8::Value, v8::Local<'_, v8::Value>>(value)) };
+        let (sink, value) =
+            unsafe { (&mut *data.cast::<Sink<'_>>(), std::mem::transmute::<*const v8::Value, v8::Local<'_, v8::Value>>(value)) };
         if sink.push(index, value) { CONTINUE } else { BREAK }
     }
 

@@ -3,12 +3,12 @@
 use deno_core::v8;
 use v8::ValueDeserializerHelper as _;
 
-use super::exception::make_error;
+use super::exception::{describe, make_error};
 use super::wire;
 use crate::engine::State;
 use crate::error::Error;
 use crate::host::make_function;
-use crate::value::{Handle, Value, Wire};
+use crate::value::{Arguments, Handle, Value, Wire};
 
 /// Longest string V8 can hold, in characters.
 const MAX_STRING: usize = (1 << 29) - 24;
@@ -36,11 +36,25 @@ pub(crate) fn string_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, value: &Value) 
         Value::Utf16(text) if text.len() <= MAX_STRING => v8::String::new_from_two_byte(scope, text, v8::NewStringType::Normal),
         _ => None,
     };
-    text.ok_or_else(|| Error::Invalid(format!("a string of {} bytes is longer than JavaScript allows ({MAX_STRING} characters)", value.size())))
+    text.ok_or_else(|| {
+        Error::Invalid(format!("a string of {} bytes is longer than JavaScript allows ({MAX_STRING} characters)", value.size()))
+    })
 }
 
 /// The elements of an argument array.
-pub(crate) fn arguments_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, args: Vec<Value>) -> Result<Vec<v8::Local<'s, v8::Value>>, Error> {
+pub(crate) fn arguments_to_v8<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    state: &State,
+    args: Arguments,
+) -> Result<Vec<v8::Local<'s, v8::Value>>, Error> {
+    let args = match args {
+        Arguments::Each(args) => args,
+        Arguments::Array(array) => {
+            let array: v8::Local<'s, v8::Array> =
+                to_v8(scope, state, array)?.try_cast().map_err(|_| Error::conversion("$", "arguments must be an array"))?;
+            return (0..array.length()).map(|index| array.get_index(scope, index).ok_or(Error::Closed)).collect();
+        }
+    };
     args.into_iter().map(|arg| to_v8(scope, state, arg)).collect()
 }
 
@@ -56,14 +70,20 @@ fn read_wire<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, wire: Wire) ->
     let reader = v8::ValueDeserializer::new(tc, Box::new(Handles { handles }), &wire.bytes);
     let header = reader.read_header(context);
     let value = if header == Some(true) { reader.read_value(context) } else { None };
-    value.ok_or_else(|| Error::conversion("$", "V8 could not build this value (out of memory, or nested too deeply)"))
+    match value {
+        Some(value) => Ok(value),
+        None => {
+            let thrown = tc.exception().map(|thrown| describe(tc, state, thrown, None));
+            tc.reset();
+            let reason = thrown.filter(|thrown| thrown.name.as_deref() == Some("SyntaxError"));
+            Err(Error::conversion("$", reason.map_or_else(|| "V8 could not build this value".into(), |thrown| thrown.message)))
+        }
+    }
 }
 
 fn handle_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, handle: Handle) -> Result<v8::Local<'s, v8::Value>, Error> {
     match handle {
-        Handle::Function(remote) | Handle::Promise(remote) => {
-            state.kept(scope, remote.id).ok_or(Error::Released("JavaScript function"))
-        }
+        Handle::Function(remote) | Handle::Promise(remote) => state.kept(scope, remote.id).ok_or(Error::Released("JavaScript function")),
         Handle::Error(exception) => Ok(make_error(scope, state, &exception)),
         Handle::HostFunction(function) => make_function(scope, state, function).map(Into::into),
         Handle::HostPromise(call) => {

@@ -208,7 +208,9 @@ mod tests {
 
     #[test]
     fn numbers_take_the_shortest_exact_tag() {
-        for (value, tag) in [(0.0, INT32), (-1.0, INT32), (2_147_483_647.0, INT32), (-0.0, DOUBLE), (0.5, DOUBLE), (2_147_483_648.0, DOUBLE)] {
+        for (value, tag) in
+            [(0.0, INT32), (-1.0, INT32), (2_147_483_647.0, INT32), (-0.0, DOUBLE), (0.5, DOUBLE), (2_147_483_648.0, DOUBLE)]
+        {
             let mut buffer = Vec::new();
             buffer.number(value);
             assert_eq!(buffer[0], tag, "{value}");

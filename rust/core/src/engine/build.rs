@@ -70,12 +70,9 @@ pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> 
     let params = v8::CreateParams::default()
         .heap_limits(config.initial_heap_size.unwrap_or(0), config.max_heap_size)
         .array_buffer_allocator(limits::allocator(config.max_buffer_bytes).make_shared());
-    let mut runtime = JsRuntime::try_new(RuntimeOptions {
-        startup_snapshot: Some(SNAPSHOT),
-        create_params: Some(params),
-        ..Default::default()
-    })
-    .map_err(|error| Error::Invalid(format!("V8 could not start: {error}")))?;
+    let mut runtime =
+        JsRuntime::try_new(RuntimeOptions { startup_snapshot: Some(SNAPSHOT), create_params: Some(params), ..Default::default() })
+            .map_err(|error| Error::Invalid(format!("V8 could not start: {error}")))?;
     let context = runtime.main_context();
     let handle = runtime.v8_isolate().thread_safe_handle();
     shared.set_v8_handle(handle);

@@ -126,7 +126,10 @@ mod repl {
         ) -> Option<std::ptr::NonNull<v8::Value>>;
     }
 
-    pub(super) fn evaluate_global<'s>(scope: &mut v8::PinScope<'s, '_>, source: v8::Local<'s, v8::String>) -> Option<v8::Local<'s, v8::Value>> {
+    pub(super) fn evaluate_global<'s>(
+        scope: &mut v8::PinScope<'s, '_>,
+        source: v8::Local<'s, v8::String>,
+    ) -> Option<v8::Local<'s, v8::Value>> {
         // SAFETY: isolate and string are live, a context is entered, and the returned handle belongs to the innermost handle scope, which is `scope`'s.
         unsafe {
             let isolate = scope.as_raw_isolate_ptr();
@@ -142,7 +145,10 @@ mod repl {
 
     use deno_core::v8;
 
-    pub(super) fn evaluate_global<'s>(scope: &mut v8::PinScope<'s, '_>, source: v8::Local<'s, v8::String>) -> Option<v8::Local<'s, v8::Value>> {
+    pub(super) fn evaluate_global<'s>(
+        scope: &mut v8::PinScope<'s, '_>,
+        source: v8::Local<'s, v8::String>,
+    ) -> Option<v8::Local<'s, v8::Value>> {
         v8::Script::compile(scope, source, None).and_then(|script| script.run(scope))
     }
 }

@@ -69,6 +69,8 @@ impl State {
                 }
                 Err(error) => Progress::Done(Err(error)),
             };
+            // JavaScript may reach its end without noticing that it was stopped: a host function closed the runtime, or passed the deadline.
+            let progress = if self.must_stop() { Progress::Done(Err(self.stop_error(&ticket))) } else { progress };
             self.report_rejections(tc);
             tc.reset();
             progress
@@ -158,8 +160,16 @@ impl State {
 
     /// Why an operation was stopped.
     pub(super) fn stop_error(&self, ticket: &Ticket) -> Error {
-        let cause = ticket.stop.get().or_else(|| self.shared.stopped()).unwrap_or(Cause::Cancelled);
-        self.error_for(ticket, cause)
+        if let Some(cause) = ticket.stop.get().or_else(|| self.shared.stopped()) {
+            return self.error_for(ticket, cause);
+        }
+        // Nested in an operation that was stopped: it ends for the same reason.
+        let entries = self.entries.borrow();
+        let outer = entries.iter().rev().find_map(|entry| entry.ticket.as_ref().filter(|outer| outer.stop.get().is_some()));
+        match outer.and_then(|outer| Some((outer, outer.stop.get()?))) {
+            Some((outer, cause)) => self.error_for(outer, cause),
+            None => self.error_for(ticket, Cause::Cancelled),
+        }
     }
 
     /// Runs microtasks, unless they run already further out. Afterwards V8 is not terminating.

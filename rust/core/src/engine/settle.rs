@@ -25,7 +25,13 @@ pub(super) struct Pending {
 
 impl State {
     /// Follows the value of a run: microtasks first, then its promise if it is one.
-    pub(super) fn follow<'s>(&self, tc: &mut Catch<'_, '_, 's, '_>, ticket: &Arc<Ticket>, value: v8::Local<'s, v8::Value>, repl: bool) -> Progress {
+    pub(super) fn follow<'s>(
+        &self,
+        tc: &mut Catch<'_, '_, 's, '_>,
+        ticket: &Arc<Ticket>,
+        value: v8::Local<'s, v8::Value>,
+        repl: bool,
+    ) -> Progress {
         self.checkpoint(tc);
         let value = if value.is_promise() {
             value
@@ -74,7 +80,13 @@ impl State {
         Ok(resolver.get_promise(tc).into())
     }
 
-    fn wait_for<'s>(&self, tc: &mut Catch<'_, '_, 's, '_>, ticket: &Arc<Ticket>, promise: v8::Local<'s, v8::Promise>, repl: bool) -> Progress {
+    fn wait_for<'s>(
+        &self,
+        tc: &mut Catch<'_, '_, 's, '_>,
+        ticket: &Arc<Ticket>,
+        promise: v8::Local<'s, v8::Promise>,
+        repl: bool,
+    ) -> Progress {
         let id = v8::Number::new(tc, ticket.id as f64);
         let fulfilled = v8::Function::builder(on_fulfilled).data(id.into()).build(tc);
         let rejected = v8::Function::builder(on_rejected).data(id.into()).build(tc);
@@ -92,7 +104,13 @@ impl State {
         Progress::Pending
     }
 
-    fn unwrap<'s>(&self, tc: &mut Catch<'_, '_, 's, '_>, ticket: &Ticket, value: v8::Local<'s, v8::Value>, repl: bool) -> Result<Value, Error> {
+    fn unwrap<'s>(
+        &self,
+        tc: &mut Catch<'_, '_, 's, '_>,
+        ticket: &Ticket,
+        value: v8::Local<'s, v8::Value>,
+        repl: bool,
+    ) -> Result<Value, Error> {
         if !repl {
             return self.convert(tc, ticket, value);
         }

@@ -82,8 +82,6 @@ pub(crate) struct State {
     value_of: Vec<v8::Global<v8::Function>>,
     /// Rejected promises that nobody handles yet.
     pub(super) rejections: RefCell<Vec<super::rejections::Rejection>>,
-    /// The queue of the loop this runtime calls home, for background JavaScript.
-    home: RefCell<Option<Arc<Queue>>>,
     /// Calls and reports for which nobody was there.
     orphans: RefCell<Vec<Item>>,
     /// When heap figures were published last.
@@ -138,7 +136,6 @@ impl State {
             host_key: v8::Global::new(scope, key),
             value_of: intrinsic_value_of(scope),
             rejections: RefCell::default(),
-            home: RefCell::default(),
             orphans: RefCell::default(),
             published: Cell::default(),
             spin: RefCell::default(),
@@ -276,12 +273,6 @@ impl State {
 
     // ---- delivery to the host ------------------------------------------------------------------------------------
 
-    /// Sets the home queue.
-    pub(crate) fn set_home(&self, queue: Arc<Queue>) {
-        *self.home.borrow_mut() = Some(queue);
-        self.redeliver();
-    }
-
     /// Sends a host call to the thread it belongs to: the caller's, else the home loop, else any thread that waits.
     pub(crate) fn deliver_call(&self, call: HostCall) {
         let queue = call.op.and_then(|id| self.live.borrow().get(&id).map(|ticket| Arc::clone(ticket.queue())));
@@ -290,7 +281,7 @@ impl State {
 
     /// Sends an item to `queue`, or to whoever is there.
     pub(super) fn deliver(&self, queue: Option<Arc<Queue>>, item: Item) {
-        let home = self.home.borrow().clone();
+        let home = self.shared.home();
         let others: Vec<_> = self.live.borrow().values().map(|ticket| Arc::clone(ticket.queue())).collect();
         let mut item = item;
         for queue in queue.into_iter().chain(home).chain(others) {
@@ -311,7 +302,8 @@ impl State {
         }
     }
 
-    fn redeliver(&self) {
+    /// Sends what waited for a home.
+    pub(crate) fn redeliver(&self) {
         for item in self.orphans.take() {
             self.deliver(None, item);
         }

@@ -30,7 +30,12 @@ pub(super) fn host_operation_async<'s>(scope: &mut v8::PinScope<'s, '_>, args: v
     host_operation(scope, &args, rv, HostMode::Async);
 }
 
-fn host_operation<'s>(scope: &mut v8::PinScope<'s, '_>, args: &v8::FunctionCallbackArguments<'s>, mut rv: v8::ReturnValue<'_>, mode: HostMode) {
+fn host_operation<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    args: &v8::FunctionCallbackArguments<'s>,
+    mut rv: v8::ReturnValue<'_>,
+    mode: HostMode,
+) {
     let state = state_of(scope);
     let id = args.get(0).uint32_value(scope).unwrap_or(u32::MAX);
     let function = state.operations.borrow().get(&id).cloned();
@@ -75,7 +80,8 @@ fn perform<'s>(
         return;
     }
     if state.waiting.borrow().len() >= state.shared.config.max_reentry {
-        let text = format!("{}: host functions and JavaScript call each other more than {} deep", function.name, state.shared.config.max_reentry);
+        let text =
+            format!("{}: host functions and JavaScript call each other more than {} deep", function.name, state.shared.config.max_reentry);
         return throw(scope, state, &simple("RangeError", &text));
     }
     let args = match arguments_from_v8(scope, state, args, skip) {
@@ -102,7 +108,7 @@ fn perform_sync(scope: &mut v8::PinScope<'_, '_>, state: &State, function: &Host
         Some(outcome) => finish_sync(scope, state, outcome, rv),
         None => {
             state.terminating.set(true);
-        scope.terminate_execution();
+            scope.terminate_execution();
         }
     }
     // An operation further out may have been stopped while the host function ran.

@@ -10,7 +10,11 @@ use crate::error::Error;
 use crate::value::HostFunction;
 
 /// Makes the JavaScript function for a host callable. The callable lives as long as the function does.
-pub(crate) fn make_function<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, host: HostFunction) -> Result<v8::Local<'s, v8::Function>, Error> {
+pub(crate) fn make_function<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    state: &State,
+    host: HostFunction,
+) -> Result<v8::Local<'s, v8::Function>, Error> {
     let name = host.name.clone();
     let number = state.add_host_function(host);
     let data = v8::Number::new(scope, number as f64);

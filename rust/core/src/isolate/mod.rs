@@ -7,5 +7,5 @@ mod shared;
 mod thread;
 
 pub use handle::{Isolate, Start};
-pub use root::live_isolates;
+pub use root::{is_forked, live_isolates};
 pub use shared::{CallOutcome, InlineHost, Message, Shared};

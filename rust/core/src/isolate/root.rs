@@ -34,7 +34,8 @@ const V8_FLAGS: &str = "--no-turboshaft-loop-unrolling";
 const STACK: usize = 8 << 20;
 
 /// Whether this process is a forked child of the one that started V8.
-pub(crate) fn is_forked() -> bool {
+#[must_use]
+pub fn is_forked() -> bool {
     FORKED.load(Ordering::Relaxed)
 }
 

@@ -36,8 +36,8 @@ pub enum Message {
     Answer(CallId, CallOutcome),
     /// This operation has a cause to stop.
     Stop(Arc<Ticket>),
-    /// Background JavaScript belongs to this queue's loop from now on.
-    Home(Arc<Queue>),
+    /// Background JavaScript has a loop now: deliver what waited for one.
+    Home,
     /// Look at the flags and release lists.
     Wake,
 }
@@ -64,6 +64,8 @@ pub struct Shared {
     finished_signal: Condvar,
     /// Who waits for the end through a queue.
     closers: Mutex<Vec<Arc<Ticket>>>,
+    /// The queue of the loop that background JavaScript calls.
+    home: Mutex<Option<Arc<Queue>>>,
     /// V8's thread-safe handle.
     v8: OnceLock<v8::IsolateHandle>,
     /// Handle-table entries to free, posted from any thread.
@@ -91,6 +93,7 @@ impl Shared {
             finished: Mutex::new(false),
             finished_signal: Condvar::new(),
             closers: Mutex::default(),
+            home: Mutex::default(),
             v8: OnceLock::new(),
             releases: Mutex::default(),
             host_releases: Mutex::default(),
@@ -147,9 +150,21 @@ impl Shared {
         self.post(Message::Answer(call, outcome));
     }
 
-    /// Makes `queue`'s loop the one for background JavaScript.
-    pub fn set_home(&self, queue: Arc<Queue>) {
-        self.post(Message::Home(queue));
+    /// Makes `queue`'s loop the one for background JavaScript, unless there is one already.
+    pub fn offer_home(&self, queue: &Arc<Queue>) {
+        {
+            let mut home = self.home.lock();
+            if home.as_ref().is_some_and(|home| !home.is_closed()) {
+                return;
+            }
+            *home = Some(Arc::clone(queue));
+        }
+        self.post(Message::Home);
+    }
+
+    /// The queue for background JavaScript.
+    pub(crate) fn home(&self) -> Option<Arc<Queue>> {
+        self.home.lock().clone()
     }
 
     /// A new host call number.
@@ -209,6 +224,11 @@ impl Shared {
     /// Stops everything, now and for ever. `close()` still works.
     pub fn terminate(&self) {
         self.halt(Cause::Terminated);
+    }
+
+    /// The heap stays full: nothing can run any more.
+    pub(crate) fn condemn(&self) {
+        self.halt(Cause::HeapLimit);
     }
 
     /// Ends the isolate. Returns at once; see [`Shared::wait_closed`].

@@ -16,9 +16,7 @@ struct Quota {
 impl Quota {
     /// Takes `len` bytes if they are left.
     fn take(&self, len: usize) -> bool {
-        self.used
-            .try_update(Ordering::AcqRel, Ordering::Acquire, |used| used.checked_add(len).filter(|&sum| sum <= self.limit))
-            .is_ok()
+        self.used.try_update(Ordering::AcqRel, Ordering::Acquire, |used| used.checked_add(len).filter(|&sum| sum <= self.limit)).is_ok()
     }
 
     fn give_back(&self, len: usize) {

@@ -2,7 +2,6 @@
 
 use std::ffi::c_void;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 
 use deno_core::v8;
 
@@ -10,6 +9,8 @@ use crate::engine::State;
 
 /// Head-room granted for unwinding, as a share of the limit and at least.
 const HEADROOM_DIVISOR: usize = 4;
+/// A heap that is fuller than all but this share of the limit after a collection is condemned.
+const CONDEMNED_DIVISOR: usize = 8;
 /// Smallest head-room in bytes.
 const HEADROOM_LEAST: usize = 16 << 20;
 
@@ -31,6 +32,10 @@ pub(crate) fn recover_heap(scope: &mut v8::PinScope<'_, '_>, state: &State) {
     scope.low_memory_notification();
     scope.remove_near_heap_limit_callback(near_limit, state.shared.config.max_heap_size);
     scope.add_near_heap_limit_callback(near_limit, std::ptr::from_ref(state).cast_mut().cast());
-    let used = scope.get_heap_statistics().used_heap_size();
-    state.shared.counters.heap_used.store(used as u64, Ordering::Relaxed);
+    let figures = scope.get_heap_statistics();
+    state.shared.counters.heap(&figures);
+    if figures.used_heap_size() > state.shared.config.max_heap_size / CONDEMNED_DIVISOR * (CONDEMNED_DIVISOR - 1) {
+        // What filled the heap is still reachable: there is no room to work in.
+        state.shared.condemn();
+    }
 }

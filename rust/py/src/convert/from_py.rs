@@ -34,8 +34,24 @@ pub(crate) fn from_py(object: &Bound<'_, PyAny>, shared: &Arc<Shared>, root: &st
         keep: Vec::new(),
         pending,
     };
-    encoder.value(object).map_err(|failure| failure.into_error(object.py(), root))?;
+    if let Err(failure) = encoder.value(object) {
+        let error = failure.into_error(object.py(), root);
+        for (_, awaitable) in pending.drain(..) {
+            // Coroutines that will not be awaited; other awaitables have no `close`.
+            let _ = awaitable.call_method0(object.py(), "close");
+        }
+        return Err(error);
+    }
     Ok(Value::Wire(Box::new(encoder.wire)))
+}
+
+/// Whether an object is one of the types that need no buffer.
+pub(crate) fn is_scalar(object: &Bound<'_, PyAny>) -> bool {
+    object.is_none()
+        || object.is_exact_instance_of::<PyString>()
+        || object.is_exact_instance_of::<pyo3::types::PyInt>()
+        || object.is_exact_instance_of::<pyo3::types::PyFloat>()
+        || object.is_exact_instance_of::<pyo3::types::PyBool>()
 }
 
 /// Values that need no buffer.
@@ -464,7 +480,8 @@ impl<'py> Encoder<'py, '_> {
 /// A key as a step of a path: after a dot if it reads well there.
 fn step_of(key: &str) -> String {
     let mut chars = key.chars();
-    let plain = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$') && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '$');
+    let plain = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$')
+        && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '$');
     if plain { format!(".{key}") } else { format!("[{key:?}]") }
 }
 

@@ -4,5 +4,5 @@ mod from_py;
 mod numbers;
 mod to_py;
 
-pub(crate) use from_py::{Pending, from_py, string};
+pub(crate) use from_py::{Pending, from_py, is_scalar, string};
 pub(crate) use to_py::{arguments, to_py};
