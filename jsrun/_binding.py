@@ -12,11 +12,14 @@ from .errors import PermissionDenied
 
 _NAME = re.compile(r"[^\W\d][\w$]*|\$[\w$]*")
 _RESERVED = frozenset(
-    """
-    break case catch class const continue debugger default delete do else enum export extends false finally for function
-    if import in instanceof new null return super switch this throw true try typeof var void while with yield let static
-    await implements interface package private protected public undefined NaN Infinity globalThis arguments eval
-    """.split()
+    word
+    for line in (
+        "break case catch class const continue debugger default delete do else enum export extends false",
+        "finally for function if import in instanceof new null return super switch this throw true try typeof",
+        "var void while with yield let static await implements interface package private protected public",
+        "undefined NaN Infinity globalThis arguments eval",
+    )
+    for word in line.split()
 )
 
 

@@ -7,6 +7,7 @@ import contextvars
 import os
 import weakref
 
+from . import _portal
 from ._jsrun import LoopBridge
 
 _bridges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopBridge] = weakref.WeakKeyDictionary()
@@ -71,7 +72,7 @@ def _watch_from_thread(loop: asyncio.AbstractEventLoop, bridge: LoopBridge) -> N
             if ready:
                 handled.clear()
                 try:
-                    loop.call_soon_threadsafe(drain)
+                    _portal.call_on(loop, drain)
                 except RuntimeError:
                     return
                 handled.wait()

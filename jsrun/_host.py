@@ -121,7 +121,7 @@ def abandon(calls: Iterable[int]) -> None:
         if asyncio._get_running_loop() is loop:
             task.cancel()
         else:
-            loop.call_soon_threadsafe(task.cancel)
+            _portal.call_on(loop, task.cancel)
 
 
 def handle_rejections(isolate: int, owner: Any) -> None:

@@ -13,6 +13,11 @@ _loop: asyncio.AbstractEventLoop | None = None
 _thread: threading.Thread | None = None
 
 
+def call_on(loop: asyncio.AbstractEventLoop, callback: Callable[..., Any], *args: Any) -> None:
+    """Run ``callback(*args)`` on another thread's loop. The one place that wakes a loop through asyncio itself."""
+    loop.call_soon_threadsafe(callback, *args)
+
+
 def submit(callback: Callable[..., Any], *args: Any) -> None:
     """Run ``callback(*args)`` on the portal's loop, starting it if need be."""
     global _loop, _thread
@@ -24,7 +29,7 @@ def submit(callback: Callable[..., Any], *args: Any) -> None:
             _thread.start()
             started.wait()
         loop = _loop
-    loop.call_soon_threadsafe(callback, *args)
+    call_on(loop, callback, *args)
 
 
 def is_portal_thread() -> bool:
@@ -51,7 +56,7 @@ def _stop() -> None:
     with _lock:
         running, _loop = _loop, None
     if running is not None and _thread is not None and _thread.is_alive():
-        running.call_soon_threadsafe(running.stop)
+        call_on(running, running.stop)
         _thread.join(2)
 
 

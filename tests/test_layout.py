@@ -183,7 +183,8 @@ def test_no_pair_of_names_differs_by_sync_and_async() -> None:
 
 
 def test_python_is_attached_in_few_files() -> None:
-    allowed = {"host.rs", "modules.rs", "completion.rs"}
+    # host.rs: inline functions. blocking.rs and protocol.rs: threads that Python made (signals; a dropped operation).
+    allowed = {"host.rs", "blocking.rs", "protocol.rs"}
     assert {Path(found).name for found in holding(r"Python::(try_)?attach\b", BINDING)} <= allowed
 
 
@@ -204,12 +205,12 @@ def test_commands_and_the_router_are_small() -> None:
 def test_errors_are_data_never_text() -> None:
     assert holding(r"impl From<(String|&str)> for \w*Error\b", CORE) == []
     assert [name(path) for path in CORE if "thiserror" in rust_code(path) and path.name != "error.rs"] == []
-    assert holding(r"(message|to_string\(\)|text)\s*\.\s*contains\(", CORE) == []
+    assert holding(r"(message|to_string\(\)|text)\s*\.\s*contains\(\"", CORE) == []
 
 
 def test_the_python_error_tree_is_drawn_and_converted_in_one_place() -> None:
     assert "JsrunError" in (ast.get_docstring(ast.parse((ROOT / "jsrun/errors.py").read_text())) or "")
-    assert len(holding(r"impl From<\w*(::)?\w*Error> for PyErr|fn \w+\(.*Error.*\) -> PyErr", BINDING)) <= 1
+    assert len(holding(r"impl From<[\w:]*Error> for PyErr|fn \w+\([^)]*\bcore::Error\b[^)]*\) -> PyErr", BINDING)) <= 1
 
 
 def test_native_classes_are_frozen() -> None:
@@ -247,7 +248,7 @@ def test_every_unsafe_block_says_why() -> None:
     assert silent == []
 
 
-LOOKS_LIKE_JS = re.compile(r"=>|\bfunction\b|\bconst \w|\blet \w|globalThis|\breturn\b.*;")
+LOOKS_LIKE_JS = re.compile(r"=>|\bfunction\b\s*\w*\s*\(|\b(const|let) \w+ =|globalThis|\breturn\b.*;")
 
 
 def rust_strings(path: Path) -> Iterator[str]:
@@ -258,10 +259,17 @@ def rust_strings(path: Path) -> Iterator[str]:
 def test_javascript_lives_in_js_files() -> None:
     inside = [name(p) for p in RUST_SOURCE for s in rust_strings(p) if s.count("\n") > 3 and LOOKS_LIKE_JS.search(s)]
     for path in PYTHON:
-        for node in ast.walk(ast.parse(python_code(path))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if node.value.count("\n") > 3 and LOOKS_LIKE_JS.search(node.value):
-                    inside.append(f"{name(path)}:{node.lineno}")
+        tree = ast.parse(path.read_text())
+        documents = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+            and isinstance(node.body[0], ast.Expr)
+        }
+        for node in ast.walk(tree):
+            text = node.value if isinstance(node, ast.Constant) and id(node) not in documents else None
+            if isinstance(text, str) and text.count("\n") > 3 and LOOKS_LIKE_JS.search(text):
+                inside.append(f"{name(path)}:{node.lineno}")
     assert inside == []
 
 

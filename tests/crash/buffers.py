@@ -30,6 +30,7 @@ BOMBS = [
     "new Intl.NumberFormat('en', {maximumFractionDigits: 1e9})",
 ]
 for bomb in BOMBS:
+    print("next:", bomb[:60], flush=True)
     start = time.monotonic()
     with jsrun.Runtime(max_heap_size=64 * 1024 * 1024, max_buffer_bytes=256 * 1024 * 1024) as rt:
         try:

@@ -26,6 +26,7 @@ BOMBS = [
 ]
 other = jsrun.Runtime()
 for number, bomb in enumerate(BOMBS):
+    print("next:", bomb[:60], flush=True)
     rt = jsrun.Runtime(max_heap_size=24 * MIB)
     start = time.monotonic()
     try:

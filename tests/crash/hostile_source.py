@@ -41,6 +41,7 @@ SOURCES = [
 ]
 with jsrun.Runtime() as steady:
     for source in SOURCES:
+        print("next:", ascii(source[:40]), flush=True)
         with jsrun.Runtime() as rt:
             try:
                 rt.eval(source, timeout=20)

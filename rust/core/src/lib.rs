@@ -27,12 +27,6 @@ pub mod value;
 pub use convert::wire;
 pub use host::{Binding, HostRef};
 
-/// V8's version.
-#[must_use]
-pub fn v8_version() -> &'static str {
-    deno_core::v8::VERSION_STRING
-}
-
 /// Compile-time statements about what may cross threads.
 const _: () = {
     const fn crosses<T: Send + Sync>() {}

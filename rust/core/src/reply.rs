@@ -136,6 +136,8 @@ pub struct Ticket {
     pub blocking: bool,
     /// Whether the caller wants to hear that the operation waits for a promise.
     tells_pending: AtomicBool,
+    /// The isolate has let go of the operation: nothing is left to stop.
+    ended: AtomicBool,
     /// When the watchdog first acted on the stop.
     stopped_at: Mutex<Option<Instant>>,
 }
@@ -154,6 +156,7 @@ impl Ticket {
             queue,
             blocking,
             tells_pending: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             stopped_at: Mutex::default(),
         })
     }
@@ -186,6 +189,16 @@ impl Ticket {
     /// Whether the operation has been answered.
     pub fn is_answered(&self) -> bool {
         self.reply.lock().is_none()
+    }
+
+    /// The isolate has let go.
+    pub(crate) fn mark_ended(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+
+    /// Whether the isolate has let go.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// Notes when the watchdog first acted.

@@ -84,7 +84,7 @@ pub(crate) fn wait(py: Python<'_>, shared: &Arc<Shared>, ticket: &Arc<Ticket>, b
         let item = match queue.try_next() {
             Some(item) => item,
             None => {
-                match sleep(py, &queue, main) {
+                match park(py, &queue, main) {
                     Ok(()) => {}
                     Err(error) => {
                         shared.stop(ticket, Cause::Cancelled);
@@ -118,8 +118,8 @@ pub(crate) fn wait(py: Python<'_>, shared: &Arc<Shared>, ticket: &Arc<Ticket>, b
     }
 }
 
-/// Sleeps until an item is there; an error is what a signal handler raised.
-fn sleep(py: Python<'_>, queue: &Queue, main: bool) -> PyResult<()> {
+/// Parks until an item is there; an error is what a signal handler raised.
+fn park(py: Python<'_>, queue: &Queue, main: bool) -> PyResult<()> {
     let mut spin = WAITER.with(|waiter| std::mem::take(&mut waiter.borrow_mut().spin));
     let raised: Mutex<Option<PyErr>> = Mutex::new(None);
     let waited = py.detach(|| {

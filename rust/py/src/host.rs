@@ -31,7 +31,7 @@ pub(crate) fn perform(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, 
     let number = call.call;
     let wait = call.wait;
     let awaited = call.op.is_none_or(|id| bridge.is_some_and(|bridge| bridge.get().operation(py, id).is_some()));
-    let result = if wait { perform_sync(py, call, bridge) } else { perform_async(py, call, bridge) };
+    let result = if wait { run_now(py, call, bridge) } else { run_later(py, call, bridge) };
     table::sweep(py, &shared);
     let Err(error) = result else { return Ok(()) };
     if wait && !awaited && is_exit(error.value(py)) {
@@ -66,7 +66,7 @@ fn callee<'py>(py: Python<'py>, shared: &Shared, target: u64) -> PyResult<Bound<
     table::get(py, shared, target).ok_or_else(|| pyo3::exceptions::PyReferenceError::new_err("this host function was released"))
 }
 
-fn perform_sync(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
+fn run_now(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
     let shared = call.isolate.clone();
     let (place, context) = place(py, &call, bridge);
     let function = callee(py, &shared, call.target)?;
@@ -85,7 +85,7 @@ fn perform_sync(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBr
     start_pending(py, pending, place, &shared)
 }
 
-fn perform_async(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
+fn run_later(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
     let (place, context) = place(py, &call, bridge);
     let function = callee(py, &call.isolate, call.target)?;
     let args = arguments(py, call.args, &call.isolate)?;

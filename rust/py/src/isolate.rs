@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jsrun_core::Binding;
 use jsrun_core::commands::{Bind, Command, Eval};
-use jsrun_core::config::Config;
 use jsrun_core::error::Error;
 use jsrun_core::isolate::{self, Shared};
 use jsrun_core::reply::CallId;
@@ -15,17 +14,15 @@ use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyDict;
 
 use crate::blocking::{self, Ended};
 use crate::bridge::LoopBridge;
 use crate::convert::{Pending, from_py, to_py};
 use crate::errors::to_exception;
 use crate::operation::Operation;
-use crate::{host, imports, table, timeout};
+use crate::{config, host, imports, table, timeout};
 
-/// Longest source V8 takes, in characters.
-const LONGEST_SOURCE: usize = (1 << 29) - 24;
 /// How long a blocking `close()` waits for the isolate's thread.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
 
@@ -57,7 +54,7 @@ pub(crate) fn live_isolates() -> usize {
 /// V8's version.
 #[pyfunction]
 pub(crate) fn v8_version() -> &'static str {
-    jsrun_core::v8_version()
+    isolate::v8_version()
 }
 
 /// The host call of this isolate from which the current code runs, if there is one.
@@ -154,36 +151,10 @@ pub(crate) fn call_from_loop<'py>(
     }
 }
 
-fn source(code: &Bound<'_, PyAny>) -> PyResult<Value> {
-    let Ok(text) = code.cast::<PyString>() else {
-        return Err(PyTypeError::new_err(format!("code must be a str, got {}", code.get_type())));
-    };
-    let length = text.len()?;
-    if length > LONGEST_SOURCE {
-        return Err(PyValueError::new_err(format!("code has {length} characters; V8 takes at most {LONGEST_SOURCE}")));
-    }
-    crate::convert::string(text)
-}
-
-fn config(options: &Bound<'_, PyAny>) -> PyResult<Config> {
-    let base = Config::default();
-    let size = |name: &str| -> PyResult<Option<usize>> { options.getattr(name)?.extract() };
-    Ok(Config {
-        max_heap_size: size("max_heap_size")?.unwrap_or(base.max_heap_size),
-        initial_heap_size: size("initial_heap_size")?,
-        max_buffer_bytes: size("max_buffer_bytes")?.unwrap_or(base.max_buffer_bytes),
-        bootstrap: options.getattr("bootstrap")?.extract()?,
-        timeout: timeout::parse(Some(&options.getattr("timeout")?))?,
-        max_depth: size("max_serialization_depth")?.unwrap_or(base.max_depth),
-        max_bytes: size("max_serialization_bytes")?.unwrap_or(base.max_bytes),
-        ..base
-    })
-}
-
 impl Isolate {
     fn prepare(options: &Bound<'_, PyAny>) -> PyResult<(Self, isolate::Start)> {
         let inline = Arc::new(host::Inline::default());
-        let (isolate, start) = isolate::Isolate::new(config(options)?, Some(inline.clone())).map_err(|error| match error {
+        let (isolate, start) = isolate::Isolate::new(config::config(options)?, Some(inline.clone())).map_err(|error| match error {
             Error::Invalid(text) => PyValueError::new_err(text),
             other => refuse(options.py(), &other),
         })?;
@@ -203,7 +174,7 @@ impl Isolate {
     }
 
     fn eval_command(code: &Bound<'_, PyAny>, filename: Option<String>) -> PyResult<Command> {
-        Ok(Command::Eval(Eval { code: source(code)?, filename }))
+        Ok(Command::Eval(Eval { code: config::source(code)?, filename }))
     }
 }
 

@@ -6,6 +6,7 @@ use deno_core::v8;
 
 use super::exception::describe;
 use super::guard::{Budget, Failure, Step};
+use super::kinds::{OPAQUE, YEARS, is_hashable, plain_keys, refusal};
 use super::leaf;
 use super::numbers::write_numbers;
 use super::wire::{self, Write};
@@ -414,74 +415,4 @@ impl<'s, 'a> Walker<'s, 'a> {
     ) -> Result<v8::Local<'s, T>, Box<Failure>> {
         read(scope).ok_or_else(Failure::thrown)
     }
-}
-
-/// What a Python `datetime` can say, in milliseconds since 1970.
-const YEARS: std::ops::Range<f64> = -62_135_596_800_000.0..253_402_300_800_000.0;
-
-/// Built-in classes that keep everything in internal slots: as plain objects they would silently be empty.
-const OPAQUE: [&str; 24] = [
-    "WeakRef",
-    "FinalizationRegistry",
-    "Iterator",
-    "Array Iterator",
-    "String Iterator",
-    "RegExp String Iterator",
-    "Iterator Helper",
-    "Segments",
-    "Collator",
-    "DateTimeFormat",
-    "DisplayNames",
-    "DurationFormat",
-    "ListFormat",
-    "Locale",
-    "NumberFormat",
-    "PluralRules",
-    "Segmenter",
-    "Instant",
-    "PlainDate",
-    "PlainDateTime",
-    "PlainMonthDay",
-    "PlainTime",
-    "PlainYearMonth",
-    "ZonedDateTime",
-];
-
-/// Own enumerable string keys, as `Object.keys` has them.
-fn plain_keys() -> v8::GetPropertyNamesArgs {
-    v8::GetPropertyNamesArgsBuilder::new()
-        .mode(v8::KeyCollectionMode::OwnOnly)
-        .property_filter(v8::PropertyFilter::ONLY_ENUMERABLE | v8::PropertyFilter::SKIP_SYMBOLS)
-        .index_filter(v8::IndexFilter::IncludeIndices)
-        .key_conversion(v8::KeyConversionMode::ConvertToString)
-        .build()
-}
-
-/// Whether the Python form of a value is hashable.
-fn is_hashable(value: v8::Local<'_, v8::Value>) -> bool {
-    if !value.is_object() || value.is_function() || value.is_date() || value.is_native_error() || value.is_promise() || value.is_reg_exp() {
-        return true;
-    }
-    value.is_array_buffer() || value.is_uint8_array()
-}
-
-/// Why an object of this kind does not leave JavaScript.
-fn refusal(value: v8::Local<'_, v8::Value>) -> Option<&'static str> {
-    Some(if value.is_weak_map() {
-        "a WeakMap cannot leave JavaScript"
-    } else if value.is_weak_set() {
-        "a WeakSet cannot leave JavaScript"
-    } else if value.is_shared_array_buffer() {
-        "a SharedArrayBuffer cannot leave JavaScript"
-    } else if value.is_symbol_object() {
-        "a Symbol object cannot leave JavaScript"
-    } else if value.is_generator_object() {
-        "a generator cannot leave JavaScript; spread it into an array"
-    } else if value.is_map_iterator() || value.is_set_iterator() {
-        "an iterator cannot leave JavaScript; spread it into an array"
-    } else if value.is_wasm_module_object() || value.is_wasm_memory_object() {
-        "a WebAssembly object cannot leave JavaScript"
-    } else {
-        return None;
-    })
 }

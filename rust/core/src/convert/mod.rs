@@ -3,6 +3,7 @@
 mod exception;
 mod from_v8;
 mod guard;
+mod kinds;
 mod leaf;
 mod numbers;
 mod to_v8;

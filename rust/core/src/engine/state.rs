@@ -42,6 +42,8 @@ pub(crate) struct Expected {
 pub(crate) struct State {
     /// What other threads see of this isolate.
     pub(crate) shared: Arc<Shared>,
+    /// The isolate of this thread, for callbacks that V8 gives none.
+    pub(crate) isolate: v8::UnsafeRawIsolatePtr,
     /// The one context.
     pub(crate) context: v8::Global<v8::Context>,
     /// The mailbox's receiving end.
@@ -115,6 +117,8 @@ impl State {
         let key = v8::Private::new(scope, None);
         Self {
             shared,
+            // SAFETY: copied only to be used on this thread while the isolate lives.
+            isolate: unsafe { scope.as_raw_isolate_ptr() },
             context,
             mailbox,
             entries: RefCell::default(),

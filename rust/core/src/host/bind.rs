@@ -2,7 +2,7 @@
 
 use deno_core::v8;
 
-use super::call::{host_operation_async, host_operation_sync};
+use super::call::{promised_operation, waiting_operation};
 use crate::convert::to_v8;
 use crate::engine::State;
 use crate::error::Error;
@@ -36,9 +36,9 @@ pub(crate) fn bind_global(scope: &mut v8::PinScope<'_, '_>, state: &State, bindi
         }
         Binding::Operation { id, function } => {
             state.operations.borrow_mut().insert(id, function);
-            let sync = v8::Function::new(scope, host_operation_sync).ok_or(Error::Closed)?;
+            let sync = v8::Function::new(scope, waiting_operation).ok_or(Error::Closed)?;
             define(scope, "__host_op_sync__", sync.into())?;
-            let later = v8::Function::new(scope, host_operation_async).ok_or(Error::Closed)?;
+            let later = v8::Function::new(scope, promised_operation).ok_or(Error::Closed)?;
             define(scope, "__host_op_async__", later.into())
         }
     }

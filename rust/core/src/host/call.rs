@@ -21,12 +21,12 @@ pub(super) fn host_call<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::Function
 }
 
 /// `__host_op_sync__(id, ...args)`.
-pub(super) fn host_operation_sync<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, rv: v8::ReturnValue<'_>) {
+pub(super) fn waiting_operation<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, rv: v8::ReturnValue<'_>) {
     host_operation(scope, &args, rv, HostMode::Sync);
 }
 
 /// `__host_op_async__(id, ...args)`.
-pub(super) fn host_operation_async<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, rv: v8::ReturnValue<'_>) {
+pub(super) fn promised_operation<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, rv: v8::ReturnValue<'_>) {
     host_operation(scope, &args, rv, HostMode::Async);
 }
 
@@ -90,22 +90,22 @@ fn perform<'s>(
         Err(None) => return,
     };
     match function.mode {
-        HostMode::Async => match post_async(scope, state, function, args) {
+        HostMode::Async => match post_promised(scope, state, function, args) {
             Ok(promise) => rv.set(promise),
             Err(error) => throw_error(scope, state, error),
         },
-        HostMode::Sync => perform_sync(scope, state, function, args, rv),
+        HostMode::Sync => perform_waiting(scope, state, function, args, rv),
         HostMode::Inline => {
             let outcome = state.shared.inline_call(function.target.id(), args);
-            finish_sync(scope, state, outcome, rv);
+            finish_waiting(scope, state, outcome, rv);
         }
     }
 }
 
-fn perform_sync(scope: &mut v8::PinScope<'_, '_>, state: &State, function: &HostFunction, args: Value, rv: &mut v8::ReturnValue<'_>) {
+fn perform_waiting(scope: &mut v8::PinScope<'_, '_>, state: &State, function: &HostFunction, args: Value, rv: &mut v8::ReturnValue<'_>) {
     let call = state.post_call(scope, function, args, true);
     match wait(scope, state, call) {
-        Some(outcome) => finish_sync(scope, state, outcome, rv),
+        Some(outcome) => finish_waiting(scope, state, outcome, rv),
         None => {
             state.terminating.set(true);
             scope.terminate_execution();
@@ -118,7 +118,7 @@ fn perform_sync(scope: &mut v8::PinScope<'_, '_>, state: &State, function: &Host
     }
 }
 
-fn finish_sync(scope: &mut v8::PinScope<'_, '_>, state: &State, outcome: CallOutcome, rv: &mut v8::ReturnValue<'_>) {
+fn finish_waiting(scope: &mut v8::PinScope<'_, '_>, state: &State, outcome: CallOutcome, rv: &mut v8::ReturnValue<'_>) {
     match outcome {
         Ok(value) => match to_v8(scope, state, value) {
             Ok(value) => rv.set(value),
@@ -129,7 +129,7 @@ fn finish_sync(scope: &mut v8::PinScope<'_, '_>, state: &State, outcome: CallOut
 }
 
 /// Posts an async call and returns its promise.
-fn post_async<'s>(
+fn post_promised<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     state: &State,
     function: &HostFunction,

@@ -161,7 +161,9 @@ impl Driver {
             return false;
         }
         let done = self.looks_done;
-        let (sleep, _) = self.look.get_or_insert_with(|| (Box::pin(tokio::time::sleep(FIRST_LOOK * 2u32.pow(done))), done));
+        let (sleep, _) = self
+            .look
+            .get_or_insert_with(|| (Box::pin(tokio::time::sleep_until((Instant::now() + FIRST_LOOK * 2u32.pow(done)).into())), done));
         if sleep.as_mut().poll(cx).is_pending() {
             return false;
         }

@@ -7,5 +7,5 @@ mod shared;
 mod thread;
 
 pub use handle::{Isolate, Start};
-pub use root::{is_forked, live_isolates};
+pub use root::{is_forked, live_isolates, v8_version};
 pub use shared::{CallOutcome, InlineHost, Message, Shared};

@@ -39,6 +39,12 @@ pub fn is_forked() -> bool {
     FORKED.load(Ordering::Relaxed)
 }
 
+/// V8's version.
+#[must_use]
+pub fn v8_version() -> &'static str {
+    deno_core::v8::VERSION_STRING
+}
+
 /// Isolate threads alive in this process.
 #[must_use]
 pub fn live_isolates() -> usize {

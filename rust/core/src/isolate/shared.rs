@@ -154,6 +154,9 @@ impl Shared {
     pub fn offer_home(&self, queue: &Arc<Queue>) {
         {
             let mut home = self.home.lock();
+            if self.is_closing() {
+                return;
+            }
             if home.as_ref().is_some_and(|home| !home.is_closed()) {
                 return;
             }
@@ -212,7 +215,9 @@ impl Shared {
         ticket.mark_stopped(Instant::now());
         self.post_stop(ticket);
         self.interrupt_now();
-        if !ticket.is_answered() {
+        if self.is_finished() {
+            ticket.answer(Err(ticket.error_for(cause, self.config.max_heap_size)));
+        } else if !ticket.is_answered() {
             self.watchdog.watch(ticket, Instant::now());
         }
     }
@@ -268,6 +273,7 @@ impl Shared {
 
     /// The operation ended.
     pub(crate) fn unwatch(&self, ticket: &Ticket) {
+        ticket.mark_ended();
         if ticket.deadline.is_some() || ticket.stop.get().is_some() {
             self.watchdog.unwatch(ticket);
         }
@@ -290,6 +296,9 @@ impl Shared {
         self.closing.store(true, Ordering::Release);
         *self.finished.lock() = true;
         self.finished_signal.notify_all();
+        // The loop's descriptor must not live as long as handles into this isolate do.
+        let home = self.home.lock().take();
+        drop(home);
         self.throw_away();
         self.watchdog.retire();
         for ticket in std::mem::take(&mut *self.closers.lock()) {

@@ -10,7 +10,7 @@ use crate::engine::State;
 /// Head-room granted for unwinding, as a share of the limit and at least.
 const HEADROOM_DIVISOR: usize = 4;
 /// A heap that is fuller than all but this share of the limit after a collection is condemned.
-const CONDEMNED_DIVISOR: usize = 8;
+const CONDEMNED_DIVISOR: usize = 4;
 /// Smallest head-room in bytes.
 const HEADROOM_LEAST: usize = 16 << 20;
 
@@ -22,6 +22,12 @@ pub(crate) fn watch_heap(isolate: &mut v8::Isolate, state: &Rc<State>) {
 unsafe extern "C" fn near_limit(data: *mut c_void, current: usize, initial: usize) -> usize {
     // SAFETY: `data` is the state that `Engine` keeps alive as long as the isolate runs JavaScript; this is its thread.
     let state = unsafe { &*data.cast::<State>() };
+    // SAFETY: the isolate of this thread, which is in the middle of this callback.
+    let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(state.isolate) };
+    if isolate.get_heap_statistics().used_heap_size() < initial / 2 {
+        // V8 also asks when a buffer could not be allocated. JavaScript gets a RangeError for that; the heap has room.
+        return current + HEADROOM_LEAST / 16;
+    }
     state.heap_limit_reached();
     state.shared.interrupt_now();
     current + (initial / HEADROOM_DIVISOR).max(HEADROOM_LEAST)

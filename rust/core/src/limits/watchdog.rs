@@ -38,6 +38,10 @@ impl Watchdog {
     /// Has `ticket` looked at when `at` comes.
     pub(crate) fn watch(&self, ticket: &Arc<Ticket>, at: Instant) {
         let mut agenda = self.agenda.lock();
+        // Under the lock that `unwatch` takes after the mark: no ended operation stays on the agenda.
+        if ticket.has_ended() {
+            return;
+        }
         if let Some(old) = agenda.when.insert(ticket.id, at) {
             agenda.due.remove(&(old, ticket.id));
         }
@@ -63,8 +67,10 @@ impl Watchdog {
         agenda.due.values().any(|ticket| ticket.stop.get().is_some())
     }
 
-    /// Ends the task at its next look.
+    /// Ends the task at its next look, and lets go of every operation.
     pub(crate) fn retire(&self) {
+        let agenda = std::mem::take(&mut *self.agenda.lock());
+        drop(agenda);
         self.wake.notify_one();
     }
 
@@ -114,6 +120,9 @@ pub(crate) async fn watch_isolate(isolate: Weak<Shared>) {
 
 /// One operation is due: its deadline came, or it was stopped and has not ended.
 fn overdue(shared: &Arc<Shared>, ticket: &Arc<Ticket>) {
+    if ticket.has_ended() {
+        return;
+    }
     let now = Instant::now();
     if ticket.stop.set(Cause::Timeout) {
         shared.post_stop(ticket);

@@ -11,7 +11,9 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
 
+use super::failure::Failure;
 use super::numbers;
+use super::scalar::{scalar, string};
 use crate::errors::from_exception;
 use crate::function::{JsFunction, JsPromise};
 use crate::imports;
@@ -43,119 +45,6 @@ pub(crate) fn from_py(object: &Bound<'_, PyAny>, shared: &Arc<Shared>, root: &st
         return Err(error);
     }
     Ok(Value::Wire(Box::new(encoder.wire)))
-}
-
-/// Whether an object is one of the types that need no buffer.
-pub(crate) fn is_scalar(object: &Bound<'_, PyAny>) -> bool {
-    object.is_none()
-        || object.is_exact_instance_of::<PyString>()
-        || object.is_exact_instance_of::<pyo3::types::PyInt>()
-        || object.is_exact_instance_of::<pyo3::types::PyFloat>()
-        || object.is_exact_instance_of::<pyo3::types::PyBool>()
-}
-
-/// Values that need no buffer.
-fn scalar(object: &Bound<'_, PyAny>, shared: &Arc<Shared>, root: &str) -> PyResult<Option<Value>> {
-    let py = object.py();
-    // SAFETY: type comparisons and plain accessors on a live object, attached.
-    unsafe {
-        let raw = object.as_ptr();
-        let class = ffi::Py_TYPE(raw);
-        if class == &raw mut ffi::PyLong_Type {
-            let mut overflow = 0;
-            let int = ffi::PyLong_AsLongLongAndOverflow(raw, &raw mut overflow);
-            return Ok((overflow == 0 && (int as f64).abs() <= numbers::SAFE).then_some(Value::Number(int as f64)));
-        }
-        if class == &raw mut ffi::PyFloat_Type {
-            return Ok(Some(Value::Number(ffi::PyFloat_AsDouble(raw))));
-        }
-        if class == &raw mut ffi::PyBool_Type {
-            return Ok(Some(Value::Bool(raw == ffi::Py_True())));
-        }
-        if raw == ffi::Py_None() {
-            return Ok(Some(Value::Null));
-        }
-        if class != &raw mut ffi::PyUnicode_Type {
-            return Ok(object.is(imports::UNDEFINED.get(py)?).then_some(Value::Undefined));
-        }
-    }
-    let text = object.cast::<PyString>()?;
-    let length = text.len()?;
-    if length > shared.config.max_bytes {
-        return Err(Failure::too_large(shared).into_error(py, root));
-    }
-    string(text).map(Some)
-}
-
-/// A string in the form that copies least.
-pub(crate) fn string(text: &Bound<'_, PyString>) -> PyResult<Value> {
-    match text.to_str() {
-        Ok(utf8) if utf8.is_ascii() => Ok(Value::Latin1(utf8.as_bytes().to_vec())),
-        Ok(utf8) => Ok(Value::Utf8(utf8.to_owned())),
-        Err(_) => {
-            // Lone surrogates have no UTF-8.
-            let bytes = text.call_method1("encode", ("utf-16-le", "surrogatepass"))?;
-            let bytes = bytes.cast::<PyBytes>()?.as_bytes();
-            Ok(Value::Utf16(bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()))
-        }
-    }
-}
-
-/// Why a conversion failed; each level adds its step while it travels up.
-struct Failure {
-    /// Innermost step first.
-    steps: Vec<String>,
-    reason: Reason,
-}
-
-enum Reason {
-    /// The value has no JavaScript form.
-    Refused(String),
-    /// Python code raised on the way.
-    Raised(PyErr),
-}
-
-impl Failure {
-    fn new(reason: impl Into<String>) -> Self {
-        Self { steps: Vec::new(), reason: Reason::Refused(reason.into()) }
-    }
-
-    fn too_large(shared: &Shared) -> Self {
-        Self::new(format!(
-            "larger than max_serialization_bytes ({} bytes); raise it in RuntimeConfig if this is expected",
-            shared.config.max_bytes
-        ))
-    }
-
-    fn at(mut self, step: impl FnOnce() -> String) -> Self {
-        if self.steps.len() < 64 {
-            self.steps.push(step());
-        }
-        self
-    }
-
-    fn into_error(self, py: Python<'_>, root: &str) -> PyErr {
-        let path: String = std::iter::once(root).chain(self.steps.iter().rev().map(String::as_str)).collect();
-        let (text, cause) = match self.reason {
-            Reason::Refused(text) => (text, None),
-            Reason::Raised(error) if !error.is_instance_of::<pyo3::exceptions::PyException>(py) => return error,
-            Reason::Raised(error) => (format!("converting it raised {}", error.get_type(py)), Some(error)),
-        };
-        match imports::CONVERSION.get(py).and_then(|class| class.call1((format!("{path}: {text}"),))) {
-            Ok(object) => {
-                let error = PyErr::from_value(object);
-                error.set_cause(py, cause);
-                error
-            }
-            Err(error) => error,
-        }
-    }
-}
-
-impl From<PyErr> for Failure {
-    fn from(error: PyErr) -> Self {
-        Self { steps: Vec::new(), reason: Reason::Raised(error) }
-    }
 }
 
 /// One conversion under way.

@@ -1,8 +1,11 @@
 //! Values across the Python border: one walker per direction, for every path.
 
+mod failure;
 mod from_py;
 mod numbers;
+mod scalar;
 mod to_py;
 
-pub(crate) use from_py::{Pending, from_py, is_scalar, string};
+pub(crate) use from_py::{Pending, from_py};
+pub(crate) use scalar::{is_scalar, string};
 pub(crate) use to_py::{arguments, to_py};

@@ -1,0 +1,40 @@
+//! Arguments that come from Python as plain data: the configuration and the source.
+
+use jsrun_core::config::Config;
+use jsrun_core::value::Value;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::timeout;
+
+/// Longest source V8 takes, in characters.
+const LONGEST_SOURCE: usize = (1 << 29) - 24;
+
+/// JavaScript source as a string value.
+pub(crate) fn source(code: &Bound<'_, PyAny>) -> PyResult<Value> {
+    let Ok(text) = code.cast::<PyString>() else {
+        return Err(PyTypeError::new_err(format!("code must be a str, got {}", code.get_type())));
+    };
+    let length = text.len()?;
+    if length > LONGEST_SOURCE {
+        return Err(PyValueError::new_err(format!("code has {length} characters; V8 takes at most {LONGEST_SOURCE}")));
+    }
+    crate::convert::string(text)
+}
+
+/// The engine's configuration from a `RuntimeConfig`.
+pub(crate) fn config(options: &Bound<'_, PyAny>) -> PyResult<Config> {
+    let base = Config::default();
+    let size = |name: &str| -> PyResult<Option<usize>> { options.getattr(name)?.extract() };
+    Ok(Config {
+        max_heap_size: size("max_heap_size")?.unwrap_or(base.max_heap_size),
+        initial_heap_size: size("initial_heap_size")?,
+        max_buffer_bytes: size("max_buffer_bytes")?.unwrap_or(base.max_buffer_bytes),
+        bootstrap: options.getattr("bootstrap")?.extract()?,
+        timeout: timeout::parse(Some(&options.getattr("timeout")?))?,
+        max_depth: size("max_serialization_depth")?.unwrap_or(base.max_depth),
+        max_bytes: size("max_serialization_bytes")?.unwrap_or(base.max_bytes),
+        ..base
+    })
+}

@@ -1,0 +1,226 @@
+//! From the call to the outcome: starting, completing, converting, one step of `await`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use jsrun_core::commands::Command;
+use jsrun_core::error::Error;
+use jsrun_core::reply::{Cause, Ticket};
+use jsrun_core::value::Value;
+use parking_lot::Mutex;
+use pyo3::exceptions::PyStopIteration;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::bridge::LoopBridge;
+use crate::convert::{Pending, to_py};
+use crate::errors::to_exception;
+use crate::isolate::{Caller, chain_of, passing_exception, start_pending};
+use crate::table;
+
+use super::state::{Inner, Locals, Operation, Phase, again, cancelled, invalid_state};
+
+impl Operation {
+    /// Makes an operation and starts it if a loop runs.
+    pub(crate) fn create<'py>(py: Python<'py>, caller: Caller, command: Command, pending: Pending) -> PyResult<Bound<'py, Self>> {
+        let slf = Self::unstarted(py, caller, Phase::Unstarted(Box::new(command), pending))?;
+        if let Some(bridge) = LoopBridge::of_running_or_none(py)? {
+            Self::start(&slf, &bridge)?;
+        }
+        Ok(slf)
+    }
+
+    /// An operation whose ticket is answered by something else than a command.
+    pub(crate) fn adopt<'py>(
+        py: Python<'py>,
+        caller: Caller,
+        bridge: &Bound<'py, LoopBridge>,
+    ) -> PyResult<(Bound<'py, Self>, Arc<Ticket>)> {
+        let slf = Self::unstarted(py, caller, Phase::Running)?;
+        let ticket = Self::begin(&slf, bridge)?;
+        Ok((slf, ticket))
+    }
+
+    fn unstarted(py: Python<'_>, caller: Caller, phase: Phase) -> PyResult<Bound<'_, Self>> {
+        let inner = Inner {
+            phase,
+            callbacks: Vec::new(),
+            bridge: None,
+            locals: None,
+            ticket: None,
+            cancelled: false,
+            thrown: None,
+            retrieved: false,
+            started: None,
+        };
+        let shared = Arc::clone(&caller.shared);
+        let isolate = Mutex::new(table::isolate(py, &shared).map(Bound::unbind));
+        Bound::new(py, Self { shared, isolate, caller, future_blocking: AtomicBool::new(false), inner: Mutex::new(inner) })
+    }
+
+    /// Registers with the loop: from here on the ticket's answer comes back.
+    fn begin(slf: &Bound<'_, Self>, bridge: &Bound<'_, LoopBridge>) -> PyResult<Arc<Ticket>> {
+        let py = slf.py();
+        let this = slf.get();
+        table::sweep(py, &this.shared);
+        let queue = Arc::clone(bridge.get().queue());
+        let ticket = this.shared.ticket(queue, false, this.caller.timeout, chain_of(py, &this.shared)?);
+        let locals = Locals::capture(py, bridge.get().event_loop(py)?)?;
+        {
+            let mut inner = this.inner.lock();
+            inner.bridge = Some(bridge.clone().unbind());
+            inner.locals = Some(locals);
+            inner.ticket = Some(Arc::clone(&ticket));
+            inner.started = Some(Instant::now());
+        }
+        this.shared.offer_home(bridge.get().queue());
+        bridge.get().expect(ticket.id, slf.clone().unbind());
+        Ok(ticket)
+    }
+
+    /// Sends the command.
+    pub(super) fn start(slf: &Bound<'_, Self>, bridge: &Bound<'_, LoopBridge>) -> PyResult<()> {
+        let this = slf.get();
+        let phase = std::mem::replace(&mut this.inner.lock().phase, Phase::Running);
+        let Phase::Unstarted(command, pending) = phase else {
+            this.inner.lock().phase = phase;
+            return Ok(());
+        };
+        let ticket = Self::begin(slf, bridge)?;
+        start_pending(slf.py(), pending, Some(bridge), &this.shared)?;
+        if let Err(error) = this.shared.submit(Arc::clone(&ticket), *command) {
+            bridge.get().forget(ticket.id);
+            Self::complete(slf, Err(error));
+        }
+        Ok(())
+    }
+
+    /// The isolate answered. Runs on the loop's thread.
+    pub(crate) fn complete(slf: &Bound<'_, Self>, outcome: Result<Value, Error>) {
+        let this = slf.get();
+        let py = slf.py();
+        let (callbacks, event_loop, dropped) = {
+            let mut inner = this.inner.lock();
+            if inner.cancelled || matches!(outcome, Err(Error::Cancelled)) {
+                inner.cancelled = true;
+            }
+            if let (Some(started), Some(bridge)) = (inner.started, &inner.bridge) {
+                bridge.get().learn(started.elapsed());
+            }
+            let dropped = std::mem::replace(&mut inner.phase, Phase::Ended(outcome));
+            let event_loop = inner.locals.as_ref().map(|locals| locals.event_loop.clone_ref(py));
+            (std::mem::take(&mut inner.callbacks), event_loop, dropped)
+        };
+        drop(dropped);
+        if let Some(event_loop) = event_loop {
+            for (callback, context) in callbacks {
+                if let Err(error) = Self::call_soon(slf, event_loop.bind(py), &callback, context) {
+                    error.write_unraisable(slf.py(), Some(slf.as_any()));
+                }
+            }
+        }
+    }
+
+    pub(super) fn call_soon(
+        slf: &Bound<'_, Self>,
+        event_loop: &Bound<'_, PyAny>,
+        callback: &Py<PyAny>,
+        context: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        if let Some(context) = context {
+            let keywords = PyDict::new(py);
+            keywords.set_item("context", context)?;
+            event_loop.call_method("call_soon", (callback, slf), Some(&keywords))?;
+        } else {
+            event_loop.call_method1("call_soon", (callback, slf))?;
+        }
+        Ok(())
+    }
+
+    /// The outcome reached the caller another way: nothing to report if this object is dropped.
+    pub(crate) fn mark_seen(slf: &Bound<'_, Self>) {
+        slf.get().inner.lock().retrieved = true;
+    }
+
+    /// The contextvars of the caller.
+    pub(crate) fn context<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.inner.lock().locals.as_ref().map(|locals| locals.context.bind(py).clone())
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.inner.lock().phase, Phase::Ended(_) | Phase::Known(_))
+    }
+
+    /// The outcome, converted when first asked for.
+    pub(super) fn outcome(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let raw = {
+            let mut inner = self.inner.lock();
+            inner.retrieved = true;
+            if inner.cancelled {
+                return Err(cancelled(py));
+            }
+            match &inner.phase {
+                Phase::Known(Ok(value)) => return Ok(value.clone_ref(py)),
+                Phase::Known(Err(error)) => return Err(again(py, error)),
+                Phase::Unstarted(..) | Phase::Running => {
+                    return Err(invalid_state(py, "Result is not set."));
+                }
+                Phase::Ended(_) => {}
+            }
+            // Conversion may run Python code: not under the lock.
+            std::mem::replace(&mut inner.phase, Phase::Running)
+        };
+        let Phase::Ended(outcome) = raw else { unreachable!("checked above") };
+        let known = match outcome {
+            Ok(value) => to_py(py, value, &self.shared).map(Bound::unbind),
+            Err(error) => Err(passing_exception(py, &error, &self.shared).unwrap_or_else(|| to_exception(py, error, &self.shared))),
+        };
+        let isolate = self.isolate.lock().take();
+        drop(isolate);
+        let (known, copy) = match known {
+            Ok(value) => (Ok(value.clone_ref(py)), Ok(value)),
+            Err(error) => {
+                let object = error.into_value(py);
+                (Err(object.clone_ref(py)), Err(again(py, &object)))
+            }
+        };
+        self.inner.lock().phase = Phase::Known(known);
+        copy
+    }
+
+    /// One step of the coroutine: the value by `StopIteration`, or itself to wait for.
+    pub(super) fn step(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        let py = slf.py();
+        let this = slf.get();
+        if matches!(this.inner.lock().phase, Phase::Unstarted(..)) {
+            let bridge = LoopBridge::of_running(py)?;
+            Self::start(slf, &bridge)?;
+        }
+        if !this.is_done() {
+            let bridge = this.inner.lock().bridge.as_ref().map(|bridge| bridge.clone_ref(py));
+            if let Some(bridge) = bridge {
+                LoopBridge::glance(bridge.bind(py))?;
+            }
+        }
+        if !this.is_done() {
+            this.future_blocking.store(true, Ordering::Release);
+            return Ok(slf.clone().into_any().unbind());
+        }
+        let thrown = this.inner.lock().thrown.take();
+        if let Some(error) = thrown {
+            return Err(again(py, &error));
+        }
+        let value = this.outcome(py)?;
+        Err(PyStopIteration::new_err((value,)))
+    }
+
+    /// Asks the isolate to stop; the answer comes when it has, or shortly after.
+    pub(super) fn request_stop(&self) {
+        let ticket = self.inner.lock().ticket.clone();
+        if let Some(ticket) = ticket {
+            self.shared.stop(&ticket, Cause::Cancelled);
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The coroutine and future protocols as asyncio speaks them, and what happens to outcomes that nobody looks at.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use jsrun_core::error::Error;
+use jsrun_core::isolate::Shared;
+use pyo3::PyTraverseError;
+use pyo3::exceptions::{PyRuntimeWarning, PyTypeError};
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::bridge::LoopBridge;
+use crate::errors::to_exception;
+use crate::imports;
+
+use super::state::{Locals, Operation, Phase, cancelled, invalid_state};
+
+#[pymethods]
+impl Operation {
+    fn __await__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __next__(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        Self::step(slf)
+    }
+
+    /// Coroutine protocol.
+    #[pyo3(signature = (_value, /))]
+    fn send(slf: &Bound<'_, Self>, _value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        Self::step(slf)
+    }
+
+    /// Coroutine protocol: stops the operation, waits until the isolate has let go, then raises.
+    #[pyo3(signature = (kind, value=None, _traceback=None, /))]
+    fn throw(
+        slf: &Bound<'_, Self>,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        _traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let this = slf.get();
+        let error = match value.filter(|value| !value.is_none()) {
+            Some(value) => PyErr::from_value(value.clone()),
+            None if kind.is_instance_of::<pyo3::types::PyType>() => PyErr::from_value(kind.call0()?),
+            None => PyErr::from_value(kind.clone()),
+        };
+        let unstarted = matches!(this.inner.lock().phase, Phase::Unstarted(..));
+        if unstarted {
+            this.inner.lock().phase = Phase::Known(Err(error.value(slf.py()).clone().unbind()));
+        }
+        if unstarted || this.is_done() {
+            this.inner.lock().retrieved = true;
+            return Err(error);
+        }
+        {
+            let mut inner = this.inner.lock();
+            if inner.thrown.is_some() {
+                // Thrown into a second time: no more waiting.
+                return Err(error);
+            }
+            inner.thrown = Some(error.into_value(slf.py()));
+            inner.retrieved = true;
+        }
+        this.request_stop();
+        this.future_blocking.store(true, Ordering::Release);
+        Ok(slf.clone().into_any().unbind())
+    }
+
+    /// Coroutine protocol: gives the operation up.
+    fn close(&self, py: Python<'_>) {
+        let mut inner = self.inner.lock();
+        inner.retrieved = true;
+        if matches!(inner.phase, Phase::Unstarted(..)) {
+            inner.phase = Phase::Known(Err(PyTypeError::new_err("this operation was closed before it started").into_value(py)));
+            return;
+        }
+        drop(inner);
+        if !self.is_done() {
+            self.request_stop();
+        }
+    }
+
+    #[getter(_asyncio_future_blocking)]
+    fn future_blocking(&self) -> bool {
+        self.future_blocking.load(Ordering::Acquire)
+    }
+
+    #[setter(_asyncio_future_blocking)]
+    fn set_future_blocking(&self, value: bool) {
+        self.future_blocking.store(value, Ordering::Release);
+    }
+
+    /// The loop that waits for the operation.
+    fn get_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match &self.inner.lock().locals {
+            Some(locals) => Ok(locals.event_loop.bind(py).clone()),
+            None => imports::RUNNING_LOOP.get(py)?.call0(),
+        }
+    }
+
+    #[pyo3(signature = (callback, /, *, context=None))]
+    fn add_done_callback(slf: &Bound<'_, Self>, callback: Py<PyAny>, context: Option<Py<PyAny>>) -> PyResult<()> {
+        let py = slf.py();
+        let this = slf.get();
+        if matches!(this.inner.lock().phase, Phase::Unstarted(..)) {
+            let bridge = LoopBridge::of_running(py)?;
+            Self::start(slf, &bridge)?;
+        }
+        let event_loop = {
+            let mut inner = this.inner.lock();
+            if matches!(inner.phase, Phase::Running) {
+                inner.callbacks.push((callback, context));
+                return Ok(());
+            }
+            inner.locals.as_ref().map(|locals| locals.event_loop.clone_ref(py))
+        };
+        match event_loop {
+            Some(event_loop) => Self::call_soon(slf, event_loop.bind(py), &callback, context),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes every registration of a callback; returns how many there were.
+    fn remove_done_callback(&self, py: Python<'_>, callback: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let callbacks = std::mem::take(&mut self.inner.lock().callbacks);
+        let before = callbacks.len();
+        let mut kept = Vec::with_capacity(before);
+        for (other, context) in callbacks {
+            if !other.bind(py).eq(callback)? {
+                kept.push((other, context));
+            }
+        }
+        let removed = before - kept.len();
+        self.inner.lock().callbacks.splice(0..0, kept);
+        Ok(removed)
+    }
+
+    /// Future protocol: stops the JavaScript; the operation is done once the isolate has let go.
+    #[pyo3(signature = (msg=None))]
+    fn cancel(slf: &Bound<'_, Self>, msg: Option<&Bound<'_, PyAny>>) -> bool {
+        let _ = msg;
+        let this = slf.get();
+        {
+            let mut inner = this.inner.lock();
+            match inner.phase {
+                Phase::Ended(_) | Phase::Known(_) => return false,
+                Phase::Unstarted(..) => {
+                    inner.cancelled = true;
+                    inner.retrieved = true;
+                    inner.phase = Phase::Known(Err(cancelled(slf.py()).into_value(slf.py())));
+                    return true;
+                }
+                Phase::Running => inner.cancelled = true,
+            }
+            inner.retrieved = true;
+        }
+        this.request_stop();
+        true
+    }
+
+    fn cancelled(&self) -> bool {
+        self.is_done() && self.inner.lock().cancelled
+    }
+
+    fn done(&self) -> bool {
+        self.is_done()
+    }
+
+    fn result(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.outcome(py)
+    }
+
+    /// Future protocol: the exception, or `None`.
+    fn exception(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        if !self.is_done() {
+            return Err(invalid_state(py, "Exception is not set."));
+        }
+        if self.inner.lock().cancelled {
+            return Err(cancelled(py));
+        }
+        Ok(self.outcome(py).err().map(|error| error.into_value(py).into_any()))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // A collection may start anywhere: never wait for a lock that this thread may hold.
+        if let Some(isolate) = self.isolate.try_lock() {
+            visit.call(&*isolate)?;
+        }
+        let Some(inner) = self.inner.try_lock() else { return Ok(()) };
+        match &inner.phase {
+            Phase::Known(Ok(value)) => visit.call(value)?,
+            Phase::Known(Err(error)) => visit.call(error)?,
+            Phase::Unstarted(_, pending) => {
+                for (_, awaitable) in pending {
+                    visit.call(awaitable)?;
+                }
+            }
+            Phase::Running | Phase::Ended(_) => {}
+        }
+        for (callback, context) in &inner.callbacks {
+            visit.call(callback)?;
+            visit.call(context)?;
+        }
+        visit.call(&inner.bridge)?;
+        visit.call(&inner.thrown)?;
+        if let Some(locals) = &inner.locals {
+            visit.call(&locals.event_loop)?;
+            visit.call(&locals.context)?;
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let isolate = self.isolate.lock().take();
+        let parts = {
+            let mut inner = self.inner.lock();
+            inner.retrieved = true;
+            let phase = std::mem::replace(&mut inner.phase, Phase::Running);
+            (phase, std::mem::take(&mut inner.callbacks), inner.bridge.take(), inner.thrown.take(), inner.locals.take())
+        };
+        drop((isolate, parts));
+    }
+
+    fn __repr__(&self) -> String {
+        let inner = self.inner.lock();
+        let state = match &inner.phase {
+            Phase::Unstarted(..) => "not started",
+            Phase::Running if inner.cancelled => "being cancelled",
+            Phase::Running => "running",
+            _ if inner.cancelled => "cancelled",
+            Phase::Ended(Ok(_)) | Phase::Known(Ok(_)) => "finished",
+            Phase::Ended(Err(_)) | Phase::Known(Err(_)) => "failed",
+        };
+        format!("<jsrun {} {state}>", self.caller.what)
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        let inner = self.inner.get_mut();
+        if inner.retrieved {
+            return;
+        }
+        match &inner.phase {
+            Phase::Unstarted(..) => {
+                let text = format!("{} was never awaited", self.caller.what);
+                let _ = Python::try_attach(|py| {
+                    let Ok(text) = std::ffi::CString::new(text) else { return };
+                    if let Err(error) = PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 1) {
+                        error.write_unraisable(py, None);
+                    }
+                });
+            }
+            Phase::Ended(Err(error)) if !matches!(error, Error::Closed | Error::Terminated | Error::Cancelled) && !inner.cancelled => {
+                let Some(locals) = inner.locals.take() else { return };
+                let Phase::Ended(Err(error)) = std::mem::replace(&mut inner.phase, Phase::Running) else { return };
+                let (shared, what) = (Arc::clone(&self.shared), self.caller.what);
+                let _ = Python::try_attach(|py| tell_loop(py, &locals, error, &shared, what));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// An error that nobody looked at goes to the loop's exception handler, as asyncio does it.
+fn tell_loop(py: Python<'_>, locals: &Locals, error: Error, shared: &Arc<Shared>, what: &str) {
+    let tell = || -> PyResult<()> {
+        let event_loop = locals.event_loop.bind(py);
+        if event_loop.call_method0("is_closed")?.is_truthy()? {
+            return Ok(());
+        }
+        let context = PyDict::new(py);
+        context.set_item("message", format!("jsrun {what}: exception was never retrieved"))?;
+        context.set_item("exception", to_exception(py, error, shared).into_value(py))?;
+        event_loop.call_method1("call_exception_handler", (context,))?;
+        Ok(())
+    };
+    if let Err(error) = tell() {
+        error.write_unraisable(py, None);
+    }
+}
