@@ -25,7 +25,7 @@ def current() -> LoopBridge:
 
 
 class _Reader:
-    """What the loop calls when the descriptor is readable. A loop that closes drops its readers, and with this one what still waits."""
+    """What the loop calls when the descriptor is readable. A closing loop drops it: then nothing waits any more."""
 
     __slots__ = ("_bridge",)
 

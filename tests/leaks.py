@@ -76,8 +76,8 @@ def settle(before: Census, patience: float = PATIENCE) -> Census:
 def warm_up() -> None:
     """Make everything that a process makes only once, so that it is no leak of the first test."""
 
-    async def answer() -> int:
-        return 42
+    async def answer() -> object:
+        return await rt.eval_async("42")
 
     with jsrun.Runtime() as rt:
         rt.bind_function("answer", answer)

@@ -43,7 +43,7 @@ pub(crate) fn from_v8<'s>(
     let mut walker = Walker::new(state);
     match walker.value(tc, value, None) {
         Ok(()) => Ok(Value::Wire(Box::new(walker.wire))),
-        Err(failure) => Err(explain(tc, state, failure)),
+        Err(failure) => Err(explain(tc, state, *failure)),
     }
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn from_v8<'s>(
 fn explain<'s>(
     tc: &mut v8::PinnedRef<'_, v8::TryCatch<'_, 's, v8::HandleScope<'_>>>,
     state: &State,
-    mut failure: Box<Failure>,
+    mut failure: Failure,
 ) -> Option<Error> {
     if failure.thrown {
         if tc.has_terminated() || tc.is_execution_terminating() {
@@ -82,7 +82,7 @@ pub(crate) fn arguments_from_v8<'s>(
     walker.next_object += 1;
     for index in 0..count {
         if let Err(failure) = walker.value(tc, args.get(index + skip), None) {
-            return Err(explain(tc, state, failure.at(Step::Index(index as usize))));
+            return Err(explain(tc, state, *failure.at(Step::Index(index as usize))));
         }
     }
     Ok(Value::Wire(Box::new(walker.wire)))

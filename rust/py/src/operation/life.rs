@@ -56,7 +56,17 @@ impl Operation {
         };
         let shared = Arc::clone(&caller.shared);
         let isolate = Mutex::new(table::isolate(py, &shared).map(Bound::unbind));
-        Bound::new(py, Self { shared, isolate, caller, future_blocking: AtomicBool::new(false), inner: Mutex::new(inner) })
+        Bound::new(
+            py,
+            Self {
+                shared,
+                isolate,
+                caller,
+                yielded: AtomicBool::new(false),
+                future_blocking: AtomicBool::new(false),
+                inner: Mutex::new(inner),
+            },
+        )
     }
 
     /// Registers with the loop: from here on the ticket's answer comes back.
@@ -205,6 +215,7 @@ impl Operation {
             }
         }
         if !this.is_done() {
+            this.yielded.store(true, Ordering::Release);
             this.future_blocking.store(true, Ordering::Release);
             return Ok(slf.clone().into_any().unbind());
         }

@@ -1,5 +1,5 @@
-//! `Operation`: what `eval_async` returns. One object that is a coroutine (for tasks) and a future (for `gather`, `wait_for` and the
-//! like), so that no task or future is made per call.
+//! `Operation`: what `eval_async` returns. A coroutine of its own kind: it starts when it is made, and a task that awaits it waits for the
+//! object itself, so that no future is made per call.
 
 mod life;
 mod protocol;

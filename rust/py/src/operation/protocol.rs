@@ -69,6 +69,7 @@ impl Operation {
             inner.retrieved = true;
         }
         this.request_stop();
+        this.yielded.store(true, Ordering::Release);
         this.future_blocking.store(true, Ordering::Release);
         Ok(slf.clone().into_any().unbind())
     }
@@ -87,9 +88,11 @@ impl Operation {
         }
     }
 
+    /// asyncio's mark of a future that was yielded. `None` before: `ensure_future` then wraps the coroutine in a task, as it does with any
+    /// other, and `asyncio.wait` takes the result.
     #[getter(_asyncio_future_blocking)]
-    fn future_blocking(&self) -> bool {
-        self.future_blocking.load(Ordering::Acquire)
+    fn future_blocking(&self) -> Option<bool> {
+        self.yielded.load(Ordering::Acquire).then(|| self.future_blocking.load(Ordering::Acquire))
     }
 
     #[setter(_asyncio_future_blocking)]

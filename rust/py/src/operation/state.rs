@@ -70,6 +70,8 @@ pub(crate) struct Operation {
     /// Keeps the runtime alive while something is asked of it.
     pub(super) isolate: Mutex<Option<Py<Isolate>>>,
     pub(super) caller: Caller,
+    /// A task drives this object and waits for it.
+    pub(super) yielded: AtomicBool,
     /// asyncio's flag: this object was yielded by `await`.
     pub(super) future_blocking: AtomicBool,
     pub(super) inner: Mutex<Inner>,
