@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import datetime
 import os
+import threading
 import weakref
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from types import TracebackType
@@ -354,5 +355,6 @@ def _forget_after_fork() -> None:
     _open.clear()
 
 
-atexit.register(_close_all)
+# Before the interpreter joins non-daemon threads, where it can: one of them may wait for JavaScript that never ends.
+getattr(threading, "_register_atexit", atexit.register)(_close_all)
 os.register_at_fork(after_in_child=_forget_after_fork)

@@ -172,3 +172,14 @@ def test_the_buffer_limit_holds(runtimes: MakeRuntime) -> None:
 def test_limits_of_one_are_not_limits_of_another(runtimes: MakeRuntime) -> None:
     runtimes(max_serialization_depth=2)
     assert runtimes().eval("[[[[[1]]]]]") == [[[[[1]]]]]
+
+
+@pytest.mark.parametrize(
+    "code", ["new ArrayBuffer(2 ** 40)", "new Float64Array(2 ** 32)", "new ArrayBuffer(8, {maxByteLength: 2 ** 45})"]
+)
+def test_a_gigantic_buffer_is_a_range_error_whatever_the_limits(runtimes: MakeRuntime, code: str) -> None:
+    for rt in (runtimes(), runtimes(max_heap_size=64 * MIB, max_buffer_bytes=256 * MIB)):
+        with pytest.raises(JavaScriptError) as caught:
+            rt.eval(f"{code}; 0")
+        assert caught.value.name == "RangeError"
+        assert rt.eval("1 + 1") == 2

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use deno_core::v8;
 
 use super::exception::describe;
+use super::guard::too_large;
 use super::guard::{Budget, Failure, Step};
 use super::kinds::{OPAQUE, YEARS, is_hashable, plain_keys, refusal};
 use super::leaf;
@@ -28,7 +29,7 @@ pub(crate) fn from_v8<'s>(
         return Ok(Value::Number(value.number_value(scope).unwrap_or(f64::NAN)));
     }
     if value.is_string() {
-        return string_value(scope, state, value.cast());
+        return leaf::string_value(scope, state, value.cast());
     }
     if value.is_undefined() {
         return Ok(Value::Undefined);
@@ -88,22 +89,6 @@ pub(crate) fn arguments_from_v8<'s>(
     Ok(Value::Wire(Box::new(walker.wire)))
 }
 
-fn string_value(scope: &mut v8::PinScope<'_, '_>, state: &State, text: v8::Local<'_, v8::String>) -> Result<Value, Option<Error>> {
-    let budget = state.budget();
-    if text.length() > budget.bytes {
-        return Err(Some(Failure::new(too_large(budget)).into_error()));
-    }
-    let view = v8::ValueView::new(scope, text);
-    Ok(match view.data() {
-        v8::ValueViewData::OneByte(bytes) => Value::Latin1(bytes.to_vec()),
-        v8::ValueViewData::TwoByte(units) => Value::Utf16(units.to_vec()),
-    })
-}
-
-fn too_large(budget: Budget) -> String {
-    format!("larger than max_serialization_bytes ({} bytes); raise it in RuntimeConfig if this is expected", budget.bytes)
-}
-
 /// One conversion under way.
 struct Walker<'s, 'a> {
     state: &'a State,
@@ -132,10 +117,6 @@ impl<'s, 'a> Walker<'s, 'a> {
             keys: HashMap::new(),
             shape: Vec::new(),
         }
-    }
-
-    fn check_size(&self) -> Walked {
-        if self.wire.bytes.len() > self.budget.bytes { Err(Failure::new(too_large(self.budget))) } else { Ok(()) }
     }
 
     /// Writes one value; `receiver` is the object it was read from.
@@ -171,7 +152,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         } else {
             return self.object(scope, value.cast(), receiver);
         }
-        self.check_size()
+        self.reserve(0)
     }
 
     /// Writes an object, or a reference if it was met before.
@@ -185,7 +166,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         if let Some((_, number)) = known.iter().find(|(other, _)| *other == object) {
             self.wire.bytes.push(wire::REFERENCE);
             self.wire.bytes.varint(u64::from(*number));
-            return self.check_size();
+            return self.reserve(0);
         }
         known.push((object, self.next_object));
         self.next_object += 1;
@@ -196,7 +177,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         let result = self.by_kind(scope, object, receiver);
         self.depth -= 1;
         result?;
-        self.check_size()
+        self.reserve(0)
     }
 
     fn by_kind(

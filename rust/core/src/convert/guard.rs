@@ -70,6 +70,11 @@ impl Failure {
     }
 }
 
+/// What is said of a value over the byte budget.
+pub(super) fn too_large(budget: Budget) -> String {
+    format!("larger than max_serialization_bytes ({} bytes); raise it in RuntimeConfig if this is expected", budget.bytes)
+}
+
 /// Whether a key reads well after a dot.
 fn is_name(key: &str) -> bool {
     let mut chars = key.chars();

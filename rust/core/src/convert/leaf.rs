@@ -2,7 +2,11 @@
 
 use deno_core::v8;
 
+use super::guard::{Failure, too_large};
 use super::wire::{self, Write};
+use crate::engine::State;
+use crate::error::Error;
+use crate::value::Value;
 
 /// Appends a string with the tag that fits its characters.
 pub(super) fn write_string(scope: &mut v8::PinScope<'_, '_>, text: v8::Local<'_, v8::String>, out: &mut Vec<u8>) {
@@ -85,4 +89,21 @@ pub(super) fn write_buffer(buffer: v8::Local<'_, v8::ArrayBuffer>, out: &mut Vec
         // that could write it.
         out.extend_from_slice(unsafe { std::slice::from_raw_parts(data.as_ptr().cast::<u8>(), length) });
     }
+}
+
+/// A string that is a whole value.
+pub(super) fn string_value(
+    scope: &mut v8::PinScope<'_, '_>,
+    state: &State,
+    text: v8::Local<'_, v8::String>,
+) -> Result<Value, Option<Error>> {
+    let budget = state.budget();
+    if text.length() > budget.bytes {
+        return Err(Some(Failure::new(too_large(budget)).into_error()));
+    }
+    let view = v8::ValueView::new(scope, text);
+    Ok(match view.data() {
+        v8::ValueViewData::OneByte(bytes) => Value::Latin1(bytes.to_vec()),
+        v8::ValueViewData::TwoByte(units) => Value::Utf16(units.to_vec()),
+    })
 }

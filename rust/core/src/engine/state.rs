@@ -92,6 +92,8 @@ pub(crate) struct State {
     spin: RefCell<Spin>,
     /// V8 was asked to terminate since the last entry ended: the request may have come too late for it.
     pub(crate) terminating: Cell<bool>,
+    /// V8 was near the heap limit since the last interrupt.
+    pub(crate) near_limit: Cell<bool>,
     /// The heap limit was reached.
     pub(super) heap_exceeded: Cell<bool>,
     /// Microtask checkpoints on the stack.
@@ -144,6 +146,7 @@ impl State {
             published: Cell::default(),
             spin: RefCell::default(),
             terminating: Cell::default(),
+            near_limit: Cell::default(),
             heap_exceeded: Cell::default(),
             checkpoints: Cell::default(),
         }

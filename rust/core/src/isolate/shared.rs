@@ -294,6 +294,8 @@ impl Shared {
     pub(super) fn mark_finished(&self) {
         self.stopped.set(Cause::Closed);
         self.closing.store(true, Ordering::Release);
+        // Before and after: what is queued now is answered before anyone hears of the end, and what comes later is thrown away by its sender.
+        self.throw_away();
         *self.finished.lock() = true;
         self.finished_signal.notify_all();
         // The loop's descriptor must not live as long as handles into this isolate do.

@@ -7,12 +7,11 @@ use deno_core::v8;
 
 use crate::engine::State;
 
-/// Head-room granted for unwinding, as a share of the limit and at least.
-const HEADROOM_DIVISOR: usize = 4;
+/// Head-room granted for unwinding, in bytes of address space. V8 aborts the process when one allocation does not fit, and a built-in can ask
+/// for gigabytes at once; the interrupt stops the code right after it.
+const HEADROOM: usize = 4 << 30;
 /// A heap that is fuller than all but this share of the limit after a collection is condemned.
 const CONDEMNED_DIVISOR: usize = 4;
-/// Smallest head-room in bytes.
-const HEADROOM_LEAST: usize = 16 << 20;
 
 /// Installs the callback. `state` outlives the isolate's last use of it: see `Engine::dispose`.
 pub(crate) fn watch_heap(isolate: &mut v8::Isolate, state: &Rc<State>) {
@@ -24,20 +23,37 @@ unsafe extern "C" fn near_limit(data: *mut c_void, current: usize, initial: usiz
     let state = unsafe { &*data.cast::<State>() };
     // SAFETY: the isolate of this thread, which is in the middle of this callback.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(state.isolate) };
-    if isolate.get_heap_statistics().used_heap_size() < initial / 2 {
-        // V8 also asks when a buffer could not be allocated. JavaScript gets a RangeError for that; the heap has room.
-        return current + HEADROOM_LEAST / 16;
+    state.near_limit.set(true);
+    if isolate.get_heap_statistics().used_heap_size() >= initial / 2 {
+        state.heap_limit_reached();
     }
-    state.heap_limit_reached();
     state.shared.interrupt_now();
-    current + (initial / HEADROOM_DIVISOR).max(HEADROOM_LEAST)
+    current + HEADROOM
+}
+
+/// In the interrupt after the callback: V8 also asks when a buffer could not be allocated (JavaScript gets a `RangeError` for that), and
+/// before one allocation that alone is larger than the heap. Only now can they be told apart.
+pub(super) fn look_again(isolate: &mut v8::Isolate, state: &State) {
+    if !state.near_limit.take() {
+        return;
+    }
+    if isolate.get_heap_statistics().used_heap_size() > state.shared.config.max_heap_size {
+        state.heap_limit_reached();
+    } else {
+        restore(isolate, state);
+    }
+}
+
+/// Puts the limit back where it was.
+fn restore(isolate: &mut v8::Isolate, state: &State) {
+    isolate.remove_near_heap_limit_callback(near_limit, state.shared.config.max_heap_size);
+    isolate.add_near_heap_limit_callback(near_limit, std::ptr::from_ref(state).cast_mut().cast());
 }
 
 /// After the stack is clear: collects, and puts the limit back where it was.
 pub(crate) fn recover_heap(scope: &mut v8::PinScope<'_, '_>, state: &State) {
     scope.low_memory_notification();
-    scope.remove_near_heap_limit_callback(near_limit, state.shared.config.max_heap_size);
-    scope.add_near_heap_limit_callback(near_limit, std::ptr::from_ref(state).cast_mut().cast());
+    restore(scope, state);
     let figures = scope.get_heap_statistics();
     state.shared.counters.heap(&figures);
     if figures.used_heap_size() > state.shared.config.max_heap_size / CONDEMNED_DIVISOR * (CONDEMNED_DIVISOR - 1) {

@@ -34,6 +34,7 @@ unsafe extern "C" fn on_interrupt(isolate: v8::UnsafeRawIsolatePtr, _: *mut c_vo
     let Some(state) = CURRENT.with(|current| current.borrow().upgrade()) else { return };
     // SAFETY: V8 passes the isolate that runs on this thread.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
+    super::heap::look_again(&mut isolate, &state);
     let stop = {
         v8::scope_with_context!(let scope, &mut isolate, &state.context);
         state.should_terminate(scope)

@@ -26,7 +26,7 @@ impl Operation {
     pub(crate) fn create<'py>(py: Python<'py>, caller: Caller, command: Command, pending: Pending) -> PyResult<Bound<'py, Self>> {
         let slf = Self::unstarted(py, caller, Phase::Unstarted(Box::new(command), pending))?;
         if let Some(bridge) = LoopBridge::of_running_or_none(py)? {
-            Self::start(&slf, &bridge)?;
+            Self::start(&slf, &bridge).inspect_err(|_| Self::mark_seen(&slf))?;
         }
         Ok(slf)
     }
