@@ -66,7 +66,7 @@ def python_tests(session: nox.Session) -> None:
     """Run pytest against the installed wheel, away from the package's sources."""
     install_checkout(session, "examples")
     session.install(*group("test"))
-    # The console script, and safe paths in child processes: the tests are to see the installed wheel, not the sources beside them.
+    # The console script, and safe paths in child processes: the tests see the installed wheel, not the sources.
     session.env["PYTHONSAFEPATH"] = "1"
     session.run("pytest", *session.posargs)
 
