@@ -181,7 +181,9 @@ def regexp_to_js(pattern: re.Pattern[Any]) -> tuple[str, str]:
         raise TypeError("a bytes pattern has no JavaScript form")
     if pattern.flags & (re.VERBOSE | re.ASCII | re.LOCALE):
         raise TypeError("re.VERBOSE, re.ASCII and re.LOCALE have no JavaScript form")
-    if re.search(r"\\[AZabBGz](?<!\\b)(?<!\\B)|\(\?(?:P[=>]|#|\(|[a-zA-Z]*-?[a-zA-Z]*[:)])(?<!\(\?:)|[*+?}]\+", source):
+    if re.search(
+        r"\\[AZabBGz](?<!\\b)(?<!\\B)|\(\?(?:P[=>]|#|\(|[a-zA-Z]*-?[a-zA-Z]*[:)])(?<!\(\?:)|[*+?}]\+|\{,", source
+    ):
         raise TypeError(f"the pattern {source!r} uses syntax that JavaScript does not have")
     source = source.replace("(?P<", "(?<")
     flags = "u"
