@@ -67,7 +67,7 @@ def test_every_script_has_an_expectation() -> None:
 
 
 # Open at this time, and skipped so that the others are a gate; the changelog says what is wrong.
-OPEN = {"heap", "buffers", "exit_busy_thread", "exit_host_call_asyncio", "no_descriptors"}
+OPEN = {"exit_host_call_asyncio", "no_descriptors"}
 
 
 @pytest.mark.timeout(300)
