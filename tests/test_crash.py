@@ -66,15 +66,9 @@ def test_every_script_has_an_expectation() -> None:
     assert sorted(EXPECTED) == sorted(path.stem for path in SCRIPTS.glob("*.py"))
 
 
-# Open at this time, and skipped so that the others are a gate; the changelog says what is wrong.
-OPEN = {"exit_host_call_asyncio", "no_descriptors"}
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", EXPECTED)
 def test_crash(name: str) -> None:
-    if name in OPEN:
-        pytest.skip("open: see the changelog")
     expected = EXPECTED[name]
     start = time.monotonic()
     process = subprocess.run(

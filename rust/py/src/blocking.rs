@@ -138,14 +138,15 @@ fn park(py: Python<'_>, queue: &Queue, main: bool) -> PyResult<()> {
     if waited == Waited::Interrupted { py.check_signals() } else { Ok(()) }
 }
 
-fn dispatch(py: Python<'_>, item: Item, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
-    if let Some(bridge) = bridge {
-        return LoopBridge::dispatch(bridge, item);
-    }
+/// Handles one item on the thread it was sent to: a loop's, or one that blocks.
+pub(crate) fn dispatch(py: Python<'_>, item: Item, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
     match item {
-        Item::Done(id, outcome) => stash(id, outcome),
+        Item::Done(id, outcome) => match bridge {
+            Some(bridge) => LoopBridge::done(bridge, id, outcome),
+            None => stash(id, outcome),
+        },
         Item::Pending(_) => {}
-        Item::Call(call) => return host::perform(py, call, None),
+        Item::Call(call) => return host::perform(py, call, bridge),
         Item::Abandon(calls) => host::abandon(py, calls),
         Item::Report(isolate, report) => host::report(py, &isolate, report),
     }

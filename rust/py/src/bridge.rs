@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jsrun_core::completion::Queue;
+use jsrun_core::error::Error;
 use jsrun_core::reply::{Item, OpId};
 use jsrun_core::spin::Spin;
+use jsrun_core::value::Value;
 use parking_lot::Mutex;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
 use crate::operation::Operation;
-use crate::{blocking, host, imports};
+use crate::{blocking, imports};
 
 /// Items handled per call of `drain`: the loop gets its turn in between.
 const BATCH: usize = 256;
@@ -52,13 +54,7 @@ impl LoopBridge {
         this.run_since.lock().take();
         let mut items = Vec::new();
         this.queue.drain(BATCH, &mut items);
-        let mut raised = None;
-        for item in items {
-            if let Err(error) = Self::dispatch(slf, item) {
-                raised.get_or_insert(error);
-            }
-        }
-        raised.map_or(Ok(()), Err)
+        Self::dispatch_all(slf, items.into_iter())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -124,23 +120,24 @@ impl LoopBridge {
         self.ops.lock().get(&id).map(|operation| operation.clone_ref(py))
     }
 
-    /// Handles one item on the loop's thread.
-    pub(crate) fn dispatch(slf: &Bound<'_, Self>, item: Item) -> PyResult<()> {
-        let py = slf.py();
-        match item {
-            Item::Done(id, outcome) => {
-                let operation = slf.get().ops.lock().remove(&id);
-                match operation {
-                    Some(operation) => Operation::complete(operation.bind(py), outcome),
-                    None => blocking::stash(id, outcome),
-                }
-            }
-            Item::Pending(_) => {}
-            Item::Call(call) => return host::perform(py, call, Some(slf)),
-            Item::Abandon(calls) => host::abandon(py, calls),
-            Item::Report(isolate, report) => host::report(py, &isolate, report),
+    /// An operation of this loop ended.
+    pub(crate) fn done(slf: &Bound<'_, Self>, id: OpId, outcome: Result<Value, Error>) {
+        let operation = slf.get().ops.lock().remove(&id);
+        match operation {
+            Some(operation) => Operation::complete(operation.bind(slf.py()), outcome),
+            None => blocking::stash(id, outcome),
         }
-        Ok(())
+    }
+
+    /// Handles every item, whatever one of them raises; the first error goes on when all are done.
+    fn dispatch_all(slf: &Bound<'_, Self>, items: impl Iterator<Item = Item>) -> PyResult<()> {
+        let mut raised = None;
+        for item in items {
+            if let Err(error) = blocking::dispatch(slf.py(), item, Some(slf)) {
+                raised.get_or_insert(error);
+            }
+        }
+        raised.map_or(Ok(()), Err)
     }
 
     /// Looks whether the answer to the only operation in flight comes within microseconds: then its await need not suspend. Never long
@@ -159,16 +156,12 @@ impl LoopBridge {
         }
         this.queue.arm();
         let found = slf.py().detach(|| this.spin.lock().until(|| this.queue.is_ready()));
-        if found {
-            // Still armed: nobody writes the descriptor while this thread takes what is there.
-            while let Some(item) = this.queue.try_next() {
-                Self::dispatch(slf, item)?;
-            }
-        }
+        // Still armed: nobody writes the descriptor while this thread takes what is there. It must not stay so, or nobody ever would.
+        let handled = if found { Self::dispatch_all(slf, std::iter::from_fn(|| this.queue.try_next())) } else { Ok(()) };
         if this.queue.disarm() {
-            Self::drain(slf)?;
+            return handled.and(Self::drain(slf));
         }
-        Ok(())
+        handled
     }
 
     /// Tells the spin how long an answer took after all.

@@ -24,8 +24,9 @@ use super::state::{Inner, Locals, Operation, Phase, again, cancelled, invalid_st
 impl Operation {
     /// Makes an operation and starts it if a loop runs.
     pub(crate) fn create<'py>(py: Python<'py>, caller: Caller, command: Command, pending: Pending) -> PyResult<Bound<'py, Self>> {
+        let bridge = LoopBridge::of_running_or_none(py)?;
         let slf = Self::unstarted(py, caller, Phase::Unstarted(Box::new(command), pending))?;
-        if let Some(bridge) = LoopBridge::of_running_or_none(py)? {
+        if let Some(bridge) = bridge {
             Self::start(&slf, &bridge).inspect_err(|_| Self::mark_seen(&slf))?;
         }
         Ok(slf)
