@@ -1123,6 +1123,21 @@ def test_statistics_are_frozen_and_count(rt: Runtime) -> None:
         stats.heap_used_bytes = 0  # type: ignore[misc]
 
 
+async def test_statistics_count_endings_and_what_is_held(rt: Runtime) -> None:
+    with pytest.raises(JavaScriptTimeout):
+        await rt.eval_async("for (;;);", timeout=0.05)
+    waiter = asyncio.ensure_future(rt.eval_async("new Promise(r => globalThis.open = r)"))
+    function = await rt.eval_async("() => 1")
+    stats = rt.get_stats()
+    assert (stats.timeouts, stats.cancellations, stats.active_async_ops, stats.handles) == (1, 0, 1, 1)
+    waiter.cancel()
+    await asyncio.gather(waiter, return_exceptions=True)
+    function.close()
+    await rt.eval_async("1")
+    stats = rt.get_stats()
+    assert (stats.timeouts, stats.cancellations, stats.active_async_ops, stats.handles) == (1, 1, 0, 0)
+
+
 def test_statistics_see_memory(rt: Runtime) -> None:
     before = rt.get_stats().heap_used_bytes
     rt.eval("globalThis.kept = Array.from({length: 1e6}, (_, i) => ({i})); 0")

@@ -61,6 +61,10 @@ impl Counters {
         self.pending.store(count as u64, Ordering::Relaxed);
     }
 
+    pub(crate) fn handles_changed(&self, count: usize) {
+        self.handles.store(count as u64, Ordering::Relaxed);
+    }
+
     pub(crate) fn stopped(&self, cause: Cause) {
         if let Some(counter) = self.stops.get(cause as usize) {
             counter.fetch_add(1, Ordering::Relaxed);

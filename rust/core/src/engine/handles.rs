@@ -28,6 +28,11 @@ impl Handles {
             self.entries.remove(id);
         }
     }
+
+    /// Entries held now.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
 }
 
 impl State {
@@ -43,7 +48,7 @@ impl State {
         let id = handles.next;
         handles.next += 1;
         handles.entries.insert(id, Kept { value, receiver });
-        self.shared.counters.handles.store(handles.entries.len() as u64, std::sync::atomic::Ordering::Relaxed);
+        self.shared.counters.handles_changed(handles.len());
         Arc::new(RemoteRef { id, kind, name, owner: Arc::clone(&self.shared) })
     }
 

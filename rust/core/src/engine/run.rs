@@ -221,7 +221,7 @@ impl State {
         self.heap_exceeded.set(true);
         for entry in self.entries.borrow().iter().rev() {
             if let Some(ticket) = &entry.ticket {
-                ticket.stop.set(Cause::HeapLimit);
+                self.shared.mark_stop(ticket, Cause::HeapLimit);
                 break;
             }
         }

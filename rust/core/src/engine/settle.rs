@@ -143,9 +143,17 @@ impl State {
         Error::JavaScript(Box::new(exception))
     }
 
+    /// Takes an operation off the table of those that wait.
+    fn take_pending(&self, op: OpId) -> Option<Pending> {
+        let mut table = self.pending.borrow_mut();
+        let pending = table.remove(&op);
+        self.shared.counters.pending_changed(table.len());
+        pending
+    }
+
     /// A pending promise settled.
     fn settled<'s>(&self, scope: &mut v8::PinScope<'s, '_>, op: OpId, value: v8::Local<'s, v8::Value>, fulfilled: bool) {
-        let Some(pending) = self.pending.borrow_mut().remove(&op) else { return };
+        let Some(pending) = self.take_pending(op) else { return };
         let ticket = Arc::clone(&pending.ticket);
         v8::tc_scope!(let tc, scope);
         let terminated_before = tc.is_execution_terminating();
@@ -167,9 +175,7 @@ impl State {
 
     /// Ends an operation that must stop and is not on the stack.
     pub(crate) fn stop_operation(&self, ticket: &Arc<Ticket>) {
-        let pending = self.pending.borrow_mut().remove(&ticket.id);
-        let waits = pending.is_some();
-        drop(pending);
+        let waits = self.take_pending(ticket.id).is_some();
         let on_stack = !waits && self.live.borrow().contains_key(&ticket.id);
         if !on_stack {
             // A request that is still queued behind this message finds the cause itself; the answer need not wait for it.
@@ -181,7 +187,7 @@ impl State {
     /// A nested operation whose promise cannot make progress before its own caller goes on.
     pub(super) fn check_reentry(&self, ticket: &Arc<Ticket>) {
         if ticket.blocking && !self.waiting.borrow().is_empty() && self.checkpoints.get() > 0 {
-            drop(self.pending.borrow_mut().remove(&ticket.id));
+            drop(self.take_pending(ticket.id));
             self.finish(
                 ticket,
                 Err(Error::Deadlock(
@@ -200,7 +206,7 @@ impl State {
         }
         let tickets: Vec<_> = self.live.borrow().values().cloned().collect();
         for ticket in tickets {
-            drop(self.pending.borrow_mut().remove(&ticket.id));
+            drop(self.take_pending(ticket.id));
             ticket.stop.set(cause);
             self.abandon_calls(ticket.id);
             self.finish(&ticket, Err(self.error_for(&ticket, cause)));
@@ -210,10 +216,7 @@ impl State {
     /// Ends operations whose promise the collector found unreachable; `cause` says what that means.
     pub(crate) fn end_unreachable(&self, cause: Cause) {
         for op in self.unreachable.take() {
-            let pending = self.pending.borrow_mut().remove(&op);
-            if let Some(pending) = pending {
-                let ticket = Arc::clone(&pending.ticket);
-                drop(pending);
+            if let Some(Pending { ticket, .. }) = self.take_pending(op) {
                 self.finish(&ticket, Err(self.error_for(&ticket, cause)));
             }
         }
@@ -239,7 +242,7 @@ impl State {
                 .collect()
         };
         for ticket in blocked {
-            drop(self.pending.borrow_mut().remove(&ticket.id));
+            drop(self.take_pending(ticket.id));
             self.finish(
                 &ticket,
                 Err(Error::Deadlock(

@@ -248,7 +248,9 @@ impl State {
         }
         let released = self.shared.take_releases();
         if !released.is_empty() {
-            self.handles.borrow_mut().release(&released);
+            let mut handles = self.handles.borrow_mut();
+            handles.release(&released);
+            self.shared.counters.handles_changed(handles.len());
         }
     }
 

@@ -208,10 +208,9 @@ impl Shared {
 
     /// Makes an operation stop for `cause`. Safe at any time, from any thread; too late is a no-op.
     pub fn stop(self: &Arc<Self>, ticket: &Arc<Ticket>, cause: Cause) {
-        if root::is_forked() || !ticket.stop.set(cause) {
+        if root::is_forked() || !self.mark_stop(ticket, cause) {
             return;
         }
-        self.counters.stopped(cause);
         ticket.mark_stopped(Instant::now());
         self.post_stop(ticket);
         self.interrupt_now();
@@ -220,6 +219,15 @@ impl Shared {
         } else if !ticket.is_answered() {
             self.watchdog.watch(ticket, Instant::now());
         }
+    }
+
+    /// Records why an operation must stop; true, and counted, if nothing was recorded before.
+    pub(crate) fn mark_stop(&self, ticket: &Ticket, cause: Cause) -> bool {
+        let first = ticket.stop.set(cause);
+        if first {
+            self.counters.stopped(cause);
+        }
+        first
     }
 
     pub(crate) fn post_stop(&self, ticket: &Arc<Ticket>) {

@@ -124,7 +124,7 @@ fn overdue(shared: &Arc<Shared>, ticket: &Arc<Ticket>) {
         return;
     }
     let now = Instant::now();
-    if ticket.stop.set(Cause::Timeout) {
+    if shared.mark_stop(ticket, Cause::Timeout) {
         shared.post_stop(ticket);
     } else if ticket.stopped_for(now).is_some_and(|elapsed| elapsed >= GRACE)
         && let Some(cause) = ticket.stop.get()
