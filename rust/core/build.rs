@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use deno_core::{JsRuntime, JsRuntimeForSnapshot, RuntimeOptions};
 
+#[path = "src/isolate/v8_flags.rs"]
+mod v8_flags;
+
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=src/isolate/v8_flags.rs");
     check_target();
     // First, or V8 would put the process in its predictable mode.
-    // Flags as `isolate::root` sets them, so that the snapshot fits.
-    deno_core::v8::V8::set_flags_from_string("--no-turboshaft-loop-unrolling");
+    deno_core::v8::V8::set_flags_from_string(v8_flags::V8_FLAGS);
     JsRuntime::init_platform(None);
     let reactor = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a Tokio runtime");
     let _entered = reactor.enter();

@@ -46,6 +46,18 @@ impl Default for Config {
 }
 
 impl Config {
+    /// What is said of a value over the byte budget.
+    #[must_use]
+    pub fn too_large(&self) -> String {
+        format!("larger than max_serialization_bytes ({} bytes); raise it in RuntimeConfig if this is expected", self.max_bytes)
+    }
+
+    /// What is said of a value nested too deeply.
+    #[must_use]
+    pub fn too_deep(&self) -> String {
+        format!("nested deeper than max_serialization_depth ({})", self.max_depth)
+    }
+
     /// Checks what V8 would abort on.
     ///
     /// # Errors

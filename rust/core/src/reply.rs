@@ -65,11 +65,6 @@ impl CauseCell {
     pub fn get(&self) -> Option<Cause> {
         Cause::from_u8(self.0.load(Ordering::Acquire))
     }
-
-    /// Forgets the cause.
-    pub fn reset(&self) {
-        self.0.store(0, Ordering::Release);
-    }
 }
 
 /// What a queue carries to its host thread.
@@ -111,12 +106,6 @@ pub enum Report {
     UnhandledRejection(Box<JsException>),
 }
 
-/// Where the answer goes. Answered at most once; answering later is a no-op.
-#[derive(Debug)]
-struct Reply {
-    queue: Arc<Queue>,
-}
-
 /// The shared record of one operation: held by its message, by the live table, and by the caller that may cancel it.
 #[derive(Debug)]
 pub struct Ticket {
@@ -128,9 +117,9 @@ pub struct Ticket {
     pub deadline: Option<(Instant, Duration)>,
     /// The host call from which this operation was started, if its isolate waits for that call.
     pub chain: Option<CallId>,
-    /// Taken by whoever ends the operation.
-    reply: Mutex<Option<Reply>>,
-    /// The caller's queue, for host calls made on its behalf. Not taken.
+    /// Set by whoever ends the operation; answering later is a no-op.
+    answered: AtomicBool,
+    /// The caller's queue, for the answer and for host calls made on its behalf.
     queue: Arc<Queue>,
     /// Whether a thread blocks for the answer.
     pub blocking: bool,
@@ -152,7 +141,7 @@ impl Ticket {
             stop: CauseCell::default(),
             deadline,
             chain,
-            reply: Mutex::new(Some(Reply { queue: Arc::clone(&queue) })),
+            answered: AtomicBool::new(false),
             queue,
             blocking,
             tells_pending: AtomicBool::new(false),
@@ -180,15 +169,17 @@ impl Ticket {
 
     /// Ends the operation unless it ended before; true if this call did.
     pub fn answer(&self, outcome: Result<Value, Error>) -> bool {
-        let Some(reply) = self.reply.lock().take() else { return false };
-        // A closed queue means that its loop is gone and nobody waits: the value is dropped.
-        let _ = reply.queue.push(Item::Done(self.id, outcome));
-        true
+        let first = !self.answered.swap(true, Ordering::AcqRel);
+        if first {
+            // A closed queue means that its loop is gone and nobody waits: the value is dropped.
+            let _ = self.queue.push(Item::Done(self.id, outcome));
+        }
+        first
     }
 
     /// Whether the operation has been answered.
     pub fn is_answered(&self) -> bool {
-        self.reply.lock().is_none()
+        self.answered.load(Ordering::Acquire)
     }
 
     /// The isolate has let go.
@@ -213,7 +204,7 @@ impl Ticket {
 
     /// Gives up waiting: whatever comes later is dropped.
     pub fn detach(&self) {
-        self.reply.lock().take();
+        self.answered.store(true, Ordering::Release);
     }
 
     /// The error that belongs to a cause.

@@ -9,6 +9,9 @@ use crate::error::JsException;
 use crate::host::HostRef;
 use crate::isolate::Shared;
 
+/// Longest string V8 can hold, in characters.
+pub const MAX_STRING: usize = (1 << 29) - 24;
+
 /// A value on its way between a host thread and an isolate.
 #[derive(Debug)]
 pub enum Value {

@@ -37,8 +37,12 @@ pub(crate) fn stash(id: OpId, outcome: Result<Value, Error>) {
     WAITER.with(|waiter| waiter.borrow_mut().stash.insert(id, outcome));
 }
 
-/// The queue of this thread.
-pub(crate) fn thread_queue() -> PyResult<Arc<Queue>> {
+/// The queue that answers to a blocking call of this thread: its loop's, if one runs, else its own.
+pub(crate) fn queue_of(bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<Arc<Queue>> {
+    bridge.map_or_else(thread_queue, |bridge| Ok(Arc::clone(bridge.get().queue())))
+}
+
+fn thread_queue() -> PyResult<Arc<Queue>> {
     WAITER.with(|waiter| {
         let mut waiter = waiter.borrow_mut();
         if let Some(queue) = &waiter.queue {

@@ -1,15 +1,12 @@
 //! Arguments that come from Python as plain data: the configuration and the source.
 
 use jsrun_core::config::Config;
-use jsrun_core::value::Value;
+use jsrun_core::value::{MAX_STRING, Value};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::timeout;
-
-/// Longest source V8 takes, in characters.
-const LONGEST_SOURCE: usize = (1 << 29) - 24;
 
 /// JavaScript source as a string value.
 pub(crate) fn source(code: &Bound<'_, PyAny>) -> PyResult<Value> {
@@ -17,8 +14,8 @@ pub(crate) fn source(code: &Bound<'_, PyAny>) -> PyResult<Value> {
         return Err(PyTypeError::new_err(format!("code must be a str, got {}", code.get_type())));
     };
     let length = text.len()?;
-    if length > LONGEST_SOURCE {
-        return Err(PyValueError::new_err(format!("code has {length} characters; V8 takes at most {LONGEST_SOURCE}")));
+    if length > MAX_STRING {
+        return Err(PyValueError::new_err(format!("code has {length} characters; V8 takes at most {MAX_STRING}")));
     }
     crate::convert::string(text)
 }

@@ -23,7 +23,7 @@ pub(crate) fn to_exception(py: Python<'_>, error: Error, shared: &Arc<Shared>) -
             };
         }
         Error::Conversion { cause, .. } => {
-            let error = instance(py, &imports::CONVERSION, text);
+            let error = imports::CONVERSION.error(py, (text,));
             if let Some(cause) = cause {
                 match javascript_error(py, *cause, shared, false) {
                     Ok(cause) => error.set_cause(py, Some(PyErr::from_value(cause))),
@@ -32,7 +32,7 @@ pub(crate) fn to_exception(py: Python<'_>, error: Error, shared: &Arc<Shared>) -
             }
             return error;
         }
-        Error::Cancelled => return instance(py, &imports::CANCELLED_ERROR, text),
+        Error::Cancelled => return imports::CANCELLED_ERROR.error(py, (text,)),
         Error::Invalid(_) => return PyValueError::new_err(text),
         Error::Resource(source) => match source.raw_os_error() {
             Some(code) => return PyOSError::new_err((code, text)),
@@ -46,14 +46,7 @@ pub(crate) fn to_exception(py: Python<'_>, error: Error, shared: &Arc<Shared>) -
         Error::Deadlock(_) => &imports::DEADLOCK,
         Error::Panic(_) => &imports::JSRUN_ERROR,
     };
-    instance(py, class, text)
-}
-
-fn instance(py: Python<'_>, class: &imports::Import, text: String) -> PyErr {
-    match class.get(py).and_then(|class| class.call1((text,))) {
-        Ok(object) => PyErr::from_value(object),
-        Err(error) => error,
-    }
+    class.error(py, (text,))
 }
 
 /// A `JavaScriptError` instance. `unwrap`: an error that is only a host exception passing through comes back with that as `__cause__`.

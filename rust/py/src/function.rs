@@ -14,9 +14,9 @@ use pyo3::types::PyTuple;
 use crate::bridge::LoopBridge;
 use crate::convert::{Pending, from_py, is_scalar};
 use crate::errors::to_exception;
-use crate::isolate::{Caller, Isolate, call_from_loop, run_blocking, start_pending};
+use crate::isolate::{Caller, KeepAlive, call_from_loop, run_blocking, start_pending};
 use crate::operation::Operation;
-use crate::{imports, table, timeout};
+use crate::{imports, timeout};
 
 /// A JavaScript function.
 ///
@@ -28,7 +28,7 @@ pub(crate) struct JsFunction {
     remote: Mutex<Option<Arc<RemoteRef>>>,
     shared: Arc<Shared>,
     /// Keeps the runtime alive.
-    isolate: Mutex<Option<Py<Isolate>>>,
+    isolate: KeepAlive,
     name: String,
 }
 
@@ -37,19 +37,19 @@ pub(crate) struct JsFunction {
 pub(crate) struct JsPromise {
     remote: Arc<RemoteRef>,
     /// Keeps the runtime alive.
-    isolate: Mutex<Option<Py<Isolate>>>,
+    isolate: KeepAlive,
 }
 
 /// Wraps a function handle.
 pub(crate) fn function(py: Python<'_>, remote: Arc<RemoteRef>) -> PyResult<Bound<'_, PyAny>> {
     let (shared, name) = (Arc::clone(&remote.owner), remote.name.clone());
-    let isolate = Mutex::new(table::isolate(py, &shared).map(Bound::unbind));
+    let isolate = KeepAlive::new(py, &shared);
     Ok(Bound::new(py, JsFunction { remote: Mutex::new(Some(remote)), shared, isolate, name })?.into_any())
 }
 
 /// Wraps a promise handle.
 pub(crate) fn promise(py: Python<'_>, remote: Arc<RemoteRef>) -> PyResult<Bound<'_, PyAny>> {
-    let isolate = Mutex::new(table::isolate(py, &remote.owner).map(Bound::unbind));
+    let isolate = KeepAlive::new(py, &remote.owner);
     Ok(Bound::new(py, JsPromise { remote, isolate })?.into_any())
 }
 
@@ -108,21 +108,16 @@ impl JsFunction {
     /// Releases the function. Idempotent; the result may be awaited or ignored.
     fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.remote.lock().take();
-        let isolate = self.isolate.lock().take();
-        drop(isolate);
+        self.isolate.release();
         py.import("jsrun._types")?.getattr("Nothing")?.call0()
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.isolate.try_lock() {
-            Some(isolate) => visit.call(&*isolate),
-            None => Ok(()),
-        }
+        self.isolate.traverse(&visit)
     }
 
     fn __clear__(&self) {
-        let isolate = self.isolate.lock().take();
-        drop(isolate);
+        self.isolate.release();
     }
 
     /// The function's name in JavaScript.
@@ -166,15 +161,11 @@ impl JsPromise {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.isolate.try_lock() {
-            Some(isolate) => visit.call(&*isolate),
-            None => Ok(()),
-        }
+        self.isolate.traverse(&visit)
     }
 
     fn __clear__(&self) {
-        let isolate = self.isolate.lock().take();
-        drop(isolate);
+        self.isolate.release();
     }
 
     #[expect(clippy::unused_self, reason = "a Python method")]

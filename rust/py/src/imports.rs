@@ -1,5 +1,6 @@
 //! The Python objects that the native half looks up by name, once.
 
+use pyo3::call::PyCallArgs;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -20,6 +21,14 @@ impl Import {
     pub(crate) fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
         let object = self.cell.get_or_try_init(py, || py.import(self.module)?.getattr(self.name).map(Bound::unbind))?;
         Ok(object.bind(py))
+    }
+
+    /// The object as an exception class: an instance made with `args`, or what making it raised.
+    pub(crate) fn error<'py>(&self, py: Python<'py>, args: impl PyCallArgs<'py>) -> PyErr {
+        match self.get(py).and_then(|class| class.call1(args)) {
+            Ok(object) => PyErr::from_value(object),
+            Err(error) => error,
+        }
     }
 
     /// The object as a class.

@@ -45,6 +45,28 @@ pub(crate) struct Isolate {
     objects: table::Objects,
 }
 
+/// Keeps a runtime alive for as long as something of it is in Python's hands; visible to the garbage collector.
+pub(crate) struct KeepAlive(Mutex<Option<Py<Isolate>>>);
+
+impl KeepAlive {
+    /// Holds the isolate behind `shared`.
+    pub(crate) fn new(py: Python<'_>, shared: &Shared) -> Self {
+        Self(Mutex::new(table::isolate(py, shared).map(Bound::unbind)))
+    }
+
+    /// Lets go.
+    pub(crate) fn release(&self) {
+        let isolate = self.0.lock().take();
+        // Outside the lock: this may be the last reference.
+        drop(isolate);
+    }
+
+    /// For `__traverse__`. A collection may start anywhere: never waits for a lock that this thread may hold.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0.try_lock().map_or(Ok(()), |isolate| visit.call(&*isolate))
+    }
+}
+
 /// Isolate threads alive in this process.
 #[pyfunction]
 pub(crate) fn live_isolates() -> usize {
@@ -97,10 +119,7 @@ pub(crate) fn run_blocking<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     host::check_not_inline(py, shared)?;
     table::sweep(py, shared);
-    let queue = match &bridge {
-        Some(bridge) => Arc::clone(bridge.get().queue()),
-        None => blocking::thread_queue()?,
-    };
+    let queue = blocking::queue_of(bridge.as_ref())?;
     // The isolate outlives the call even if its last owner goes meanwhile.
     let _alive = table::isolate(py, shared);
     let ticket = shared.ticket(queue, true, timeout, chain_of(py, shared)?);
@@ -156,7 +175,7 @@ impl Isolate {
         let inline = Arc::new(host::Inline::default());
         let (isolate, start) = isolate::Isolate::new(config::config(options)?, Some(inline.clone())).map_err(|error| match error {
             Error::Invalid(text) => PyValueError::new_err(text),
-            other => refuse(options.py(), &other),
+            other => imports::RUNTIME_CLOSED.error(options.py(), (other.to_string(),)),
         })?;
         let shared = Arc::clone(isolate.shared());
         inline.attach(&shared);
@@ -178,13 +197,6 @@ impl Isolate {
     }
 }
 
-fn refuse(py: Python<'_>, error: &Error) -> PyErr {
-    match imports::RUNTIME_CLOSED.get(py).and_then(|class| class.call1((error.to_string(),))) {
-        Ok(object) => PyErr::from_value(object),
-        Err(error) => error,
-    }
-}
-
 #[pymethods]
 impl Isolate {
     /// Makes an isolate and blocks until it is ready.
@@ -196,10 +208,7 @@ impl Isolate {
         table::register(&slf)?;
         let this = slf.get();
         let bridge = LoopBridge::of_running_or_none(py)?;
-        let queue = match &bridge {
-            Some(bridge) => Arc::clone(bridge.get().queue()),
-            None => blocking::thread_queue()?,
-        };
+        let queue = blocking::queue_of(bridge.as_ref())?;
         let ready = this.shared.ticket(queue, true, None, None);
         start.start(Arc::clone(&ready)).map_err(|error| to_exception(py, error, &this.shared))?;
         match blocking::wait(py, &this.shared, &ready, bridge.as_ref())? {

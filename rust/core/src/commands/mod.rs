@@ -11,4 +11,4 @@ pub use bind::Bind;
 pub use call::Call;
 pub use eval::Eval;
 pub use router::Command;
-pub(crate) use router::serve;
+pub(crate) use router::{bootstrap, serve};

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::host::settle_call;
 use crate::isolate::Message;
 use crate::reply::Ticket;
+use crate::value::Value;
 
 /// One request to an isolate.
 #[derive(Debug)]
@@ -50,6 +51,13 @@ pub(crate) fn serve(scope: &mut v8::PinScope<'_, '_>, state: &State, message: Me
     state.tidy(scope);
 }
 
+/// Runs the script that comes before everything else, on behalf of the ticket that waits for the isolate. It counts as no evaluation.
+pub(crate) fn bootstrap(scope: &mut v8::PinScope<'_, '_>, state: &State, ready: Arc<Ticket>, script: &str) {
+    let eval = Eval { code: Value::text(script), filename: Some("<bootstrap>".into()) };
+    state.operate(scope, ready, |scope, state| eval.run(scope, state));
+    state.tidy(scope);
+}
+
 fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>, command: Command) {
     // First of all: JavaScript may be waiting for someone to run a call that belongs to nobody.
     state.adopt_orphans(&ticket);
@@ -70,7 +78,7 @@ fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>,
         return;
     }
     match &command {
-        Command::Eval(eval) if eval.filename.as_deref() != Some("<bootstrap>") => state.shared.counters.kind(false, ticket.blocking),
+        Command::Eval(_) => state.shared.counters.kind(false, ticket.blocking),
         Command::Call(_) => state.shared.counters.kind(true, ticket.blocking),
         _ => {}
     }

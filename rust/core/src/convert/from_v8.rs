@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use deno_core::v8;
 
 use super::exception::describe;
-use super::guard::too_large;
-use super::guard::{Budget, Failure, Step};
+use super::guard::{Failure, Step};
 use super::kinds::{OPAQUE, YEARS, is_hashable, plain_keys, refusal};
 use super::leaf;
 use super::numbers::write_numbers;
 use super::wire::{self, Write};
+use crate::config::Config;
 use crate::engine::State;
 use crate::error::Error;
 use crate::value::{Handle, RemoteKind, Value, Wire};
@@ -92,7 +92,7 @@ pub(crate) fn arguments_from_v8<'s>(
 /// One conversion under way.
 struct Walker<'s, 'a> {
     state: &'a State,
-    budget: Budget,
+    config: &'a Config,
     wire: Wire,
     depth: usize,
     /// Number of the next object.
@@ -109,7 +109,7 @@ impl<'s, 'a> Walker<'s, 'a> {
     fn new(state: &'a State) -> Self {
         Self {
             state,
-            budget: state.budget(),
+            config: &state.shared.config,
             wire: Wire::default(),
             depth: 0,
             next_object: 0,
@@ -129,8 +129,8 @@ impl<'s, 'a> Walker<'s, 'a> {
         let out = &mut self.wire.bytes;
         if value.is_string() {
             let text: v8::Local<'s, v8::String> = value.cast();
-            if out.len() + text.length() > self.budget.bytes {
-                return Err(Failure::new(too_large(self.budget)));
+            if out.len() + text.length() > self.config.max_bytes {
+                return Err(Failure::new(self.config.too_large()));
             }
             leaf::write_string(scope, text, out);
         } else if value.is_number() {
@@ -143,8 +143,8 @@ impl<'s, 'a> Walker<'s, 'a> {
             out.push(if value.is_true() { wire::TRUE } else { wire::FALSE });
         } else if value.is_big_int() {
             let big: v8::Local<'_, v8::BigInt> = value.cast();
-            if out.len() + big.word_count() * 8 > self.budget.bytes {
-                return Err(Failure::new(too_large(self.budget)));
+            if out.len() + big.word_count() * 8 > self.config.max_bytes {
+                return Err(Failure::new(self.config.too_large()));
             }
             leaf::write_bigint(big, out);
         } else if value.is_symbol() {
@@ -170,8 +170,8 @@ impl<'s, 'a> Walker<'s, 'a> {
         }
         known.push((object, self.next_object));
         self.next_object += 1;
-        if self.depth >= self.budget.depth {
-            return Err(Failure::new(format!("nested deeper than max_serialization_depth ({})", self.budget.depth)));
+        if self.depth >= self.config.max_depth {
+            return Err(Failure::new(self.config.too_deep()));
         }
         self.depth += 1;
         let result = self.by_kind(scope, object, receiver);
@@ -245,7 +245,7 @@ impl<'s, 'a> Walker<'s, 'a> {
     }
 
     fn reserve(&self, more: usize) -> Walked {
-        if self.wire.bytes.len() + more > self.budget.bytes { Err(Failure::new(too_large(self.budget))) } else { Ok(()) }
+        if self.wire.bytes.len() + more > self.config.max_bytes { Err(Failure::new(self.config.too_large())) } else { Ok(()) }
     }
 
     fn handle(&mut self, handle: Handle) -> Walked {
@@ -259,7 +259,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         let length = array.length();
         // Each element takes at least one byte: a sparse giant fails here and not after minutes.
         self.reserve(length as usize)?;
-        if write_numbers(scope, array, length, self.budget.bytes, &mut self.wire.bytes) {
+        if write_numbers(scope, array, length, self.config.max_bytes, &mut self.wire.bytes) {
             return Ok(());
         }
         self.wire.bytes.push(wire::ARRAY);

@@ -1,15 +1,6 @@
-//! Budgets of one conversion, and the path that an error names.
+//! A conversion that failed, and the path that its error names.
 
 use crate::error::{Error, JsException};
-
-/// Limits of one conversion.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Budget {
-    /// Deepest nesting.
-    pub(crate) depth: usize,
-    /// Largest encoded size in bytes.
-    pub(crate) bytes: usize,
-}
 
 /// One step from the root to the place of an error.
 #[derive(Debug)]
@@ -68,11 +59,6 @@ impl Failure {
         }
         Error::Conversion { path, reason: self.reason, cause: self.cause }
     }
-}
-
-/// What is said of a value over the byte budget.
-pub(super) fn too_large(budget: Budget) -> String {
-    format!("larger than max_serialization_bytes ({} bytes); raise it in RuntimeConfig if this is expected", budget.bytes)
 }
 
 /// Whether a key reads well after a dot.

@@ -2,7 +2,7 @@
 
 use deno_core::v8;
 
-use super::guard::{Failure, too_large};
+use super::guard::Failure;
 use super::wire::{self, Write};
 use crate::engine::State;
 use crate::error::Error;
@@ -97,9 +97,9 @@ pub(super) fn string_value(
     state: &State,
     text: v8::Local<'_, v8::String>,
 ) -> Result<Value, Option<Error>> {
-    let budget = state.budget();
-    if text.length() > budget.bytes {
-        return Err(Some(Failure::new(too_large(budget)).into_error()));
+    let config = &state.shared.config;
+    if text.length() > config.max_bytes {
+        return Err(Some(Failure::new(config.too_large()).into_error()));
     }
     let view = v8::ValueView::new(scope, text);
     Ok(match view.data() {

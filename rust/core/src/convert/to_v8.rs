@@ -8,10 +8,7 @@ use super::wire;
 use crate::engine::State;
 use crate::error::Error;
 use crate::host::make_function;
-use crate::value::{Arguments, Handle, Value, Wire};
-
-/// Longest string V8 can hold, in characters.
-const MAX_STRING: usize = (1 << 29) - 24;
+use crate::value::{Arguments, Handle, MAX_STRING, Value, Wire};
 
 /// Converts one value.
 pub(crate) fn to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, value: Value) -> Result<v8::Local<'s, v8::Value>, Error> {

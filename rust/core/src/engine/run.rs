@@ -195,6 +195,12 @@ impl State {
         }
     }
 
+    /// Has V8 unwind JavaScript. The entry that ends next takes the request back if it came too late.
+    pub(crate) fn terminate(&self, isolate: &mut v8::Isolate) {
+        self.terminating.set(true);
+        isolate.terminate_execution();
+    }
+
     /// Runs in V8's interrupt callback, on this thread, with JavaScript on the stack: is it JavaScript that must stop?
     pub(crate) fn should_terminate(&self, scope: &v8::PinScope<'_, '_>) -> bool {
         if self.shared.is_stopped() || self.heap_exceeded.get() {

@@ -156,9 +156,7 @@ impl State {
         let Some(pending) = self.take_pending(op) else { return };
         let ticket = Arc::clone(&pending.ticket);
         v8::tc_scope!(let tc, scope);
-        let terminated_before = tc.is_execution_terminating();
         let outcome = if fulfilled { self.unwrap(tc, &ticket, value, pending.repl) } else { Err(self.rejected(tc, &ticket, value)) };
-        debug_assert!(!terminated_before);
         drop(pending);
         self.finish(&ticket, outcome);
     }
@@ -167,7 +165,7 @@ impl State {
     pub(super) fn finish(&self, ticket: &Arc<Ticket>, outcome: Result<Value, Error>) {
         self.live.borrow_mut().remove(&ticket.id);
         self.shared.unwatch(ticket);
-        if matches!(ticket.stop.get(), Some(Cause::Cancelled | Cause::Timeout | Cause::HeapLimit)) {
+        if ticket.stop.get().is_some() {
             self.abandon_calls(ticket.id);
         }
         ticket.answer(outcome);
@@ -208,7 +206,6 @@ impl State {
         for ticket in tickets {
             drop(self.take_pending(ticket.id));
             ticket.stop.set(cause);
-            self.abandon_calls(ticket.id);
             self.finish(&ticket, Err(self.error_for(&ticket, cause)));
         }
     }

@@ -12,7 +12,6 @@ use super::handles::Handles;
 use super::run::Entry;
 use super::settle::Pending;
 use crate::completion::Queue;
-use crate::convert::Budget;
 use crate::error::Error;
 use crate::host::HostRef;
 use crate::isolate::{CallOutcome, Message, Shared};
@@ -91,7 +90,7 @@ pub(crate) struct State {
     /// How long this thread spins for its next message.
     spin: RefCell<Spin>,
     /// V8 was asked to terminate since the last entry ended: the request may have come too late for it.
-    pub(crate) terminating: Cell<bool>,
+    pub(super) terminating: Cell<bool>,
     /// V8 was near the heap limit since the last interrupt.
     pub(crate) near_limit: Cell<bool>,
     /// The heap limit was reached.
@@ -150,11 +149,6 @@ impl State {
             heap_exceeded: Cell::default(),
             checkpoints: Cell::default(),
         }
-    }
-
-    /// Limits of one conversion.
-    pub(crate) fn budget(&self) -> Budget {
-        Budget { depth: self.shared.config.max_depth, bytes: self.shared.config.max_bytes }
     }
 
     /// The error for a stopped operation.
@@ -290,8 +284,9 @@ impl State {
 
     /// Sends an item to `queue`, or to whoever is there.
     pub(super) fn deliver(&self, queue: Option<Arc<Queue>>, item: Item) {
-        let home = self.shared.home();
-        let others: Vec<_> = self.live.borrow().values().map(|ticket| Arc::clone(ticket.queue())).collect();
+        let live = self.live.borrow();
+        let others = live.values().map(|ticket| Arc::clone(ticket.queue()));
+        let home = std::iter::once_with(|| self.shared.home()).flatten();
         let mut item = item;
         for queue in queue.into_iter().chain(home).chain(others) {
             match queue.push(item) {

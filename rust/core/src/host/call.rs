@@ -75,8 +75,7 @@ fn perform<'s>(
     rv: &mut v8::ReturnValue<'_>,
 ) {
     if state.must_stop() {
-        state.terminating.set(true);
-        scope.terminate_execution();
+        state.terminate(scope);
         return;
     }
     if state.waiting.borrow().len() >= state.shared.config.max_reentry {
@@ -107,14 +106,12 @@ fn perform_waiting(scope: &mut v8::PinScope<'_, '_>, state: &State, function: &H
     match wait(scope, state, call) {
         Some(outcome) => finish_waiting(scope, state, outcome, rv),
         None => {
-            state.terminating.set(true);
-            scope.terminate_execution();
+            state.terminate(scope);
         }
     }
     // An operation further out may have been stopped while the host function ran.
     if state.must_stop() {
-        state.terminating.set(true);
-        scope.terminate_execution();
+        state.terminate(scope);
     }
 }
 

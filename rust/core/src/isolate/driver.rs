@@ -47,8 +47,9 @@ pub(super) struct Driver {
     mail: Option<RecvFut<'static, Message>>,
     /// When the thread went to sleep.
     asleep_since: Option<Instant>,
-    /// The next look for unreachable promises, and how many were made in this spell.
-    look: Option<(Pin<Box<tokio::time::Sleep>>, u32)>,
+    /// The wait for the next look for unreachable promises.
+    look: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// Looks made in this spell of idleness.
     looks_done: u32,
 }
 
@@ -77,8 +78,7 @@ impl Driver {
                 self.engine.collect();
                 self.engine.state.end_unreachable(Cause::Lost);
             }
-            let urgent = served == 0 || served == BATCH || self.engine.state.has_pending();
-            if self.loop_waker.wanted.swap(false, Ordering::AcqRel) || (self.dirty && urgent && self.engine.state.has_pending()) {
+            if self.loop_waker.wanted.swap(false, Ordering::AcqRel) || (self.dirty && self.engine.state.has_pending()) {
                 self.turn();
             }
             if served > 0 || self.engine.state.spin_for_message() {
@@ -160,10 +160,8 @@ impl Driver {
         if !self.engine.state.has_pending() || self.looks_done >= LOOKS {
             return false;
         }
-        let done = self.looks_done;
-        let (sleep, _) = self
-            .look
-            .get_or_insert_with(|| (Box::pin(tokio::time::sleep_until((Instant::now() + FIRST_LOOK * 2u32.pow(done)).into())), done));
+        let wait = FIRST_LOOK * 2u32.pow(self.looks_done);
+        let sleep = self.look.get_or_insert_with(|| Box::pin(tokio::time::sleep_until((Instant::now() + wait).into())));
         if sleep.as_mut().poll(cx).is_pending() {
             return false;
         }

@@ -5,6 +5,7 @@ mod handle;
 mod root;
 mod shared;
 mod thread;
+mod v8_flags;
 
 pub use handle::{Isolate, Start};
 pub use root::{is_forked, live_isolates, v8_version};

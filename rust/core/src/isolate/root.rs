@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use deno_core::JsRuntime;
 
+use super::v8_flags::V8_FLAGS;
 use crate::reactor::block_signals;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -23,12 +24,6 @@ struct Start {
 static ROOT: OnceLock<flume::Sender<Start>> = OnceLock::new();
 static FORKED: AtomicBool = AtomicBool::new(false);
 static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-/// Process-wide V8 flags.
-///
-/// Loop unrolling is off because the phase also takes the interrupt check out of loops whose calls all go to built-ins: an optimised
-/// `for (;;) list.push(new Array(1000))` could then not be stopped by a timeout, a cancel or the heap limit.
-const V8_FLAGS: &str = "--no-turboshaft-loop-unrolling";
 
 /// Stack of an isolate thread: V8 takes just under 1 MiB of it, conversions and host calls the rest. Pages are used on demand.
 const STACK: usize = 8 << 20;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::driver::Driver;
 use super::shared::{Message, Shared};
-use crate::commands::{Command, Eval};
+use crate::commands::bootstrap;
 use crate::engine::{self, Engine};
 use crate::error::Error;
 use crate::reactor;
@@ -30,10 +30,15 @@ fn live(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: &Arc<Tic
         engine::build(shared, mailbox)?
     };
     local.block_on(async move {
-        let bootstrap = shared.config.bootstrap.as_deref().unwrap_or("");
-        let command = Command::Eval(Eval { code: Value::text(bootstrap), filename: Some("<bootstrap>".into()) });
-        shared.watch(ready);
-        engine.scoped(|scope, state| crate::commands::serve(scope, state, Message::Request(Arc::clone(ready), command)));
+        match &shared.config.bootstrap {
+            Some(script) => {
+                shared.watch(ready);
+                engine.scoped(|scope, state| bootstrap(scope, state, Arc::clone(ready), script));
+            }
+            None => {
+                ready.answer(Ok(Value::Undefined));
+            }
+        }
         let mut driver = Driver::new(engine);
         std::future::poll_fn(|cx| driver.poll(cx)).await;
         dispose(driver.into_engine());

@@ -40,7 +40,6 @@ unsafe extern "C" fn on_interrupt(isolate: v8::UnsafeRawIsolatePtr, _: *mut c_vo
         state.should_terminate(scope)
     };
     if stop {
-        state.terminating.set(true);
-        isolate.terminate_execution();
+        state.terminate(&mut isolate);
     }
 }

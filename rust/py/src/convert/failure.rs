@@ -25,10 +25,7 @@ impl Failure {
     }
 
     pub(super) fn too_large(shared: &Shared) -> Self {
-        Self::new(format!(
-            "larger than max_serialization_bytes ({} bytes); raise it in RuntimeConfig if this is expected",
-            shared.config.max_bytes
-        ))
+        Self::new(shared.config.too_large())
     }
 
     pub(super) fn at(mut self, step: impl FnOnce() -> String) -> Self {
@@ -45,14 +42,9 @@ impl Failure {
             Reason::Raised(error) if !error.is_instance_of::<pyo3::exceptions::PyException>(py) => return error,
             Reason::Raised(error) => (format!("converting it raised {}", error.get_type(py)), Some(error)),
         };
-        match imports::CONVERSION.get(py).and_then(|class| class.call1((format!("{path}: {text}"),))) {
-            Ok(object) => {
-                let error = PyErr::from_value(object);
-                error.set_cause(py, cause);
-                error
-            }
-            Err(error) => error,
-        }
+        let error = imports::CONVERSION.error(py, (format!("{path}: {text}"),));
+        error.set_cause(py, cause);
+        error
     }
 }
 

@@ -140,7 +140,7 @@ impl<'py> Encoder<'py, '_> {
             return self.reserve(0);
         }
         if self.depth >= self.shared.config.max_depth {
-            return Err(Failure::new(format!("nested deeper than max_serialization_depth ({})", self.shared.config.max_depth)));
+            return Err(Failure::new(self.shared.config.too_deep()));
         }
         self.depth += 1;
         let result = self.by_type(object);

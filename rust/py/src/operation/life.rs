@@ -16,7 +16,7 @@ use pyo3::types::PyDict;
 use crate::bridge::LoopBridge;
 use crate::convert::{Pending, to_py};
 use crate::errors::to_exception;
-use crate::isolate::{Caller, chain_of, passing_exception, start_pending};
+use crate::isolate::{Caller, KeepAlive, chain_of, passing_exception, start_pending};
 use crate::table;
 
 use super::state::{Inner, Locals, Operation, Phase, again, cancelled, invalid_state};
@@ -56,7 +56,7 @@ impl Operation {
             started: None,
         };
         let shared = Arc::clone(&caller.shared);
-        let isolate = Mutex::new(table::isolate(py, &shared).map(Bound::unbind));
+        let isolate = KeepAlive::new(py, &shared);
         Bound::new(
             py,
             Self {
@@ -188,8 +188,7 @@ impl Operation {
             Ok(value) => to_py(py, value, &self.shared).map(Bound::unbind),
             Err(error) => Err(passing_exception(py, &error, &self.shared).unwrap_or_else(|| to_exception(py, error, &self.shared))),
         };
-        let isolate = self.isolate.lock().take();
-        drop(isolate);
+        self.isolate.release();
         let (known, copy) = match known {
             Ok(value) => (Ok(value.clone_ref(py)), Ok(value)),
             Err(error) => {

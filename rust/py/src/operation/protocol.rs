@@ -192,10 +192,7 @@ impl Operation {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // A collection may start anywhere: never wait for a lock that this thread may hold.
-        if let Some(isolate) = self.isolate.try_lock() {
-            visit.call(&*isolate)?;
-        }
+        self.isolate.traverse(&visit)?;
         let Some(inner) = self.inner.try_lock() else { return Ok(()) };
         match &inner.phase {
             Phase::Known(Ok(value)) => visit.call(value)?,
@@ -221,14 +218,14 @@ impl Operation {
     }
 
     fn __clear__(&self) {
-        let isolate = self.isolate.lock().take();
+        self.isolate.release();
         let parts = {
             let mut inner = self.inner.lock();
             inner.retrieved = true;
             let phase = std::mem::replace(&mut inner.phase, Phase::Running);
             (phase, std::mem::take(&mut inner.callbacks), inner.bridge.take(), inner.thrown.take(), inner.locals.take())
         };
-        drop((isolate, parts));
+        drop(parts);
     }
 
     fn __repr__(&self) -> String {

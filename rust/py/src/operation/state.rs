@@ -16,7 +16,7 @@ use pyo3::prelude::*;
 use crate::bridge::LoopBridge;
 use crate::convert::Pending;
 use crate::imports;
-use crate::isolate::{Caller, Isolate};
+use crate::isolate::{Caller, KeepAlive};
 
 use pyo3_async_runtimes::TaskLocals;
 
@@ -68,7 +68,7 @@ impl Locals {
 pub(crate) struct Operation {
     pub(super) shared: Arc<Shared>,
     /// Keeps the runtime alive while something is asked of it.
-    pub(super) isolate: Mutex<Option<Py<Isolate>>>,
+    pub(super) isolate: KeepAlive,
     pub(super) caller: Caller,
     /// A task drives this object and waits for it.
     pub(super) yielded: AtomicBool,
@@ -83,15 +83,9 @@ pub(super) fn again(py: Python<'_>, error: &Py<PyBaseException>) -> PyErr {
 }
 
 pub(super) fn cancelled(py: Python<'_>) -> PyErr {
-    match imports::CANCELLED_ERROR.get(py).and_then(|class| class.call0()) {
-        Ok(object) => PyErr::from_value(object),
-        Err(error) => error,
-    }
+    imports::CANCELLED_ERROR.error(py, ())
 }
 
-pub(super) fn invalid_state(py: Python<'_>, text: &str) -> PyErr {
-    match imports::INVALID_STATE.get(py).and_then(|class| class.call1((text,))) {
-        Ok(object) => PyErr::from_value(object),
-        Err(error) => error,
-    }
+pub(super) fn invalid_state(py: Python<'_>, text: &'static str) -> PyErr {
+    imports::INVALID_STATE.error(py, (text,))
 }
