@@ -23,6 +23,9 @@ def examples() -> Path:
 def run_example() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs one example to its end and hands back what it printed."""
 
+    # A user's shell: an example finds the modules beside it.
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+
     def run(name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, str(EXAMPLES / name), *arguments],
@@ -31,7 +34,7 @@ def run_example() -> Callable[..., subprocess.CompletedProcess[str]]:
             encoding="utf-8",
             timeout=300,
             # Wide enough that no table cell is folded; UTF-8 whatever the locale.
-            env={**os.environ, "COLUMNS": "160", "PYTHONIOENCODING": "utf-8", **environment},
+            env={**plain, "COLUMNS": "160", "PYTHONIOENCODING": "utf-8", **environment},
         )
 
     return run

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jsrun_core::completion::Queue;
@@ -33,6 +34,8 @@ pub(crate) struct LoopBridge {
     spin: Mutex<Spin>,
     /// Since when awaits have finished without suspending.
     run_since: Mutex<Option<Instant>>,
+    /// The last drain ended several operations: their tasks are ready to run, and none of them may run ahead of the others.
+    crowded: AtomicBool,
 }
 
 #[pymethods]
@@ -40,7 +43,14 @@ impl LoopBridge {
     #[new]
     fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
         let event_loop = event_loop.py().import("weakref")?.call_method1("ref", (event_loop,))?.unbind();
-        Ok(Self { queue: Arc::new(Queue::new()?), ops: Mutex::default(), event_loop, spin: Mutex::default(), run_since: Mutex::default() })
+        Ok(Self {
+            queue: Arc::new(Queue::new()?),
+            ops: Mutex::default(),
+            event_loop,
+            spin: Mutex::default(),
+            run_since: Mutex::default(),
+            crowded: AtomicBool::new(false),
+        })
     }
 
     /// The descriptor to watch for reading.
@@ -54,6 +64,8 @@ impl LoopBridge {
         this.run_since.lock().take();
         let mut items = Vec::new();
         this.queue.drain(BATCH, &mut items);
+        let ended = items.iter().filter(|item| matches!(item, Item::Done(..))).count();
+        this.crowded.store(ended > 1, Ordering::Relaxed);
         Self::dispatch_all(slf, items.into_iter())
     }
 
@@ -144,7 +156,7 @@ impl LoopBridge {
     /// enough, and never often enough in a row, to keep the loop from its other work.
     pub(crate) fn glance(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
-        if this.ops.lock().len() != 1 {
+        if this.crowded.load(Ordering::Relaxed) || this.ops.lock().len() != 1 {
             return Ok(());
         }
         {
