@@ -22,7 +22,6 @@ def examples() -> Path:
 @pytest.fixture(scope="session")
 def run_example() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs one example to its end and hands back what it printed."""
-
     # A user's shell: an example finds the modules beside it.
     plain = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
 
