@@ -1,6 +1,7 @@
 //! One isolate's inside: the `JsRuntime`, its tables, and the guarded ways into JavaScript. Everything here stays on the isolate's thread.
 
 mod build;
+mod calls;
 pub(crate) mod compile;
 mod handles;
 mod rejections;

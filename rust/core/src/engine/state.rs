@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use deno_core::v8;
 
+use super::calls::{Calls, Expected};
 use super::handles::Handles;
 use super::run::Entry;
 use super::settle::Pending;
@@ -25,16 +26,6 @@ pub(crate) struct BoundFunction {
     pub(crate) function: HostFunction,
     /// Tells when JavaScript cannot reach it any more.
     weak: Option<v8::Weak<v8::Function>>,
-}
-
-/// An async host call that JavaScript awaits.
-pub(crate) struct Expected {
-    /// Resolves the promise JavaScript got.
-    pub(crate) resolver: v8::Global<v8::PromiseResolver>,
-    /// The operation that called, if it was alive.
-    pub(crate) owner: Option<OpId>,
-    /// Where the call went, to abandon it there.
-    pub(crate) queue: Option<Arc<Queue>>,
 }
 
 /// Everything one isolate knows.
@@ -71,7 +62,7 @@ pub(crate) struct State {
     /// Answers of waiting calls further out than the innermost.
     pub(crate) answered: RefCell<HashMap<CallId, CallOutcome>>,
     /// Async host calls that JavaScript awaits.
-    pub(crate) calls: RefCell<HashMap<CallId, Expected>>,
+    pub(crate) calls: RefCell<Calls>,
     /// Requests that must wait until JavaScript has left the stack.
     pub(crate) deferred: RefCell<VecDeque<Message>>,
     /// Host exceptions behind JavaScript errors, by number.
@@ -321,14 +312,7 @@ impl State {
 
     /// Tells the host that the coroutines an operation awaited are no longer wanted.
     pub(super) fn abandon_calls(&self, owner: OpId) {
-        let mut abandoned: Vec<(Arc<Queue>, CallId)> = Vec::new();
-        for (call, expected) in self.calls.borrow().iter() {
-            if expected.owner == Some(owner)
-                && let Some(queue) = &expected.queue
-            {
-                abandoned.push((Arc::clone(queue), *call));
-            }
-        }
+        let abandoned = self.calls.borrow().of(owner);
         for (queue, call) in abandoned {
             // A closed loop has cancelled its tasks itself.
             let _ = queue.push(Item::Abandon(vec![call]));
@@ -338,7 +322,7 @@ impl State {
     /// Drops every handle, before the isolate goes.
     pub(super) fn clear(&self) {
         self.pending.borrow_mut().clear();
-        self.calls.borrow_mut().clear();
+        self.calls.take();
         self.rejections.borrow_mut().clear();
         let functions = self.host_functions.take();
         drop(functions);

@@ -161,7 +161,7 @@ fn wait(scope: &mut v8::PinScope<'_, '_>, state: &State, call: CallId) -> Option
 
 /// Gives JavaScript the answer of an async call. An answer that nobody expects any more is dropped.
 pub(crate) fn settle_call(scope: &mut v8::PinScope<'_, '_>, state: &State, call: CallId, outcome: CallOutcome) {
-    let Some(expected) = state.calls.borrow_mut().remove(&call) else { return };
+    let Some(expected) = state.calls.borrow_mut().remove(call) else { return };
     let resolver = v8::Local::new(scope, expected.resolver);
     let owner = expected.owner;
     state.turn(scope, owner, |scope| {

@@ -100,8 +100,13 @@ pub(crate) async fn watch_isolate(isolate: Weak<Shared>) {
             return;
         }
         let (due, next) = shared.watchdog.take_due(Instant::now());
+        let mut waiting = false;
         for ticket in due {
-            overdue(&shared, &ticket);
+            waiting |= overdue(&shared, &ticket);
+        }
+        if waiting {
+            // One interrupt serves all that are due.
+            shared.interrupt_now();
         }
         let watchdog = Arc::clone(&shared.watchdog);
         drop(shared);
@@ -118,10 +123,10 @@ pub(crate) async fn watch_isolate(isolate: Weak<Shared>) {
     }
 }
 
-/// One operation is due: its deadline came, or it was stopped and has not ended.
-fn overdue(shared: &Arc<Shared>, ticket: &Arc<Ticket>) {
+/// One operation is due: its deadline came, or it was stopped and has not ended. Returns whether the isolate must be interrupted for it.
+fn overdue(shared: &Arc<Shared>, ticket: &Arc<Ticket>) -> bool {
     if ticket.has_ended() {
-        return;
+        return false;
     }
     let now = Instant::now();
     if shared.mark_stop(ticket, Cause::Timeout) {
@@ -133,6 +138,6 @@ fn overdue(shared: &Arc<Shared>, ticket: &Arc<Ticket>) {
         ticket.answer(Err(ticket.error_for(cause, shared.config.max_heap_size)));
     }
     ticket.mark_stopped(now);
-    shared.interrupt_now();
     shared.watchdog.watch(ticket, now + REPEAT);
+    true
 }

@@ -1,0 +1,59 @@
+//! Async host calls that JavaScript awaits: found by call for its answer, and by operation for its end.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use deno_core::v8;
+
+use crate::completion::Queue;
+use crate::reply::{CallId, OpId};
+
+/// An async host call that JavaScript awaits.
+pub(crate) struct Expected {
+    /// Resolves the promise JavaScript got.
+    pub(crate) resolver: v8::Global<v8::PromiseResolver>,
+    /// The operation that called, if it was alive.
+    pub(crate) owner: Option<OpId>,
+    /// Where the call went, to abandon it there.
+    pub(crate) queue: Option<Arc<Queue>>,
+}
+
+/// The calls in flight of one isolate.
+#[derive(Default)]
+pub(crate) struct Calls {
+    expected: HashMap<CallId, Expected>,
+    /// Ending an operation costs what it has in flight, not what everybody has.
+    owned: BTreeSet<(OpId, CallId)>,
+}
+
+impl Calls {
+    pub(crate) fn insert(&mut self, call: CallId, expected: Expected) {
+        if let Some(owner) = expected.owner {
+            self.owned.insert((owner, call));
+        }
+        self.expected.insert(call, expected);
+    }
+
+    /// Takes the call that is answered.
+    pub(crate) fn remove(&mut self, call: CallId) -> Option<Expected> {
+        let expected = self.expected.remove(&call)?;
+        if let Some(owner) = expected.owner {
+            self.owned.remove(&(owner, call));
+        }
+        Some(expected)
+    }
+
+    /// What `owner` has in flight, and where it went.
+    pub(super) fn of(&self, owner: OpId) -> Vec<(Arc<Queue>, CallId)> {
+        let calls = self.owned.range((owner, CallId::MIN)..=(owner, CallId::MAX)).map(|(_, call)| *call);
+        calls.filter_map(|call| Some((Arc::clone(self.expected.get(&call)?.queue.as_ref()?), call))).collect()
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &Expected> {
+        self.expected.values()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.expected.is_empty()
+    }
+}
