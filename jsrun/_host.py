@@ -17,13 +17,14 @@ from .errors import DeadlockError, JavaScriptError, UnhandledRejectionWarning
 _no_calls: dict[int, int] = {}
 # The innermost synchronous host call of each isolate from which the current code runs.
 _chain: contextvars.ContextVar[dict[int, int]] = contextvars.ContextVar("jsrun_calls", default=_no_calls)
-# Tasks of asynchronous host calls, by call number of their isolate.
-_tasks: dict[int, tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = {}
+# Tasks of asynchronous host calls, by call number. Weak: what will run a task keeps it, and a task that nothing can run
+# any more (its loop is closed) must not keep its loop.
+_tasks: dict[int, weakref.ref[asyncio.Task[None]]] = {}
 _rejection_handlers: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
 class Answer(Protocol):
-    """Settles one promise, once."""
+    """Settles one promise, once. Dropped before that, it rejects it and calls ``forget``."""
 
     @property
     def call(self) -> int: ...
@@ -85,7 +86,7 @@ def _start(
     coroutine = _drive(answer, function, work)
     task: asyncio.Task[None] = context.run(loop.create_task, coroutine)
     if not task.done():
-        _tasks[answer.call] = (loop, task)
+        _tasks[answer.call] = weakref.ref(task)
 
 
 async def _drive(answer: Answer, function: Callable[..., Any] | None, work: Any) -> None:
@@ -115,13 +116,23 @@ async def _drive(answer: Answer, function: Callable[..., Any] | None, work: Any)
 def abandon(calls: Iterable[int]) -> None:
     """Cancel the coroutines behind these calls: nobody wants their result any more."""
     for call in calls:
-        loop, task = _tasks.get(call, (None, None))
-        if loop is None or task is None or loop.is_closed():
+        known = _tasks.get(call)
+        task = known() if known is not None else None
+        if task is None:
+            continue
+        loop = task.get_loop()
+        if loop.is_closed():
             continue
         if asyncio._get_running_loop() is loop:
             task.cancel()
         else:
             _portal.call_on(loop, task.cancel)
+
+
+def forget(call: int) -> asyncio.CancelledError:
+    """Let go of a call whose task ended without a word; return what JavaScript is told."""
+    _tasks.pop(call, None)
+    return asyncio.CancelledError()
 
 
 def handle_rejections(isolate: int, owner: Any) -> None:

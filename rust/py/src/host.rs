@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use jsrun_core::error::JsException;
 use jsrun_core::isolate::{CallOutcome, InlineHost, Shared};
@@ -106,7 +106,7 @@ pub(crate) fn start<'py>(
         Some(context) => context.call_method0("copy")?,
         None => imports::COPY_CONTEXT.get(py)?.call0()?,
     };
-    let answer = Bound::new(py, Answer { shared: Arc::clone(shared), call })?;
+    let answer = Bound::new(py, Answer { shared: Arc::clone(shared), call, answered: AtomicBool::new(false) })?;
     imports::START_ASYNC.get(py)?.call1((event_loop, context, answer, work.0, work.1))?;
     Ok(())
 }
@@ -132,6 +132,21 @@ pub(crate) fn report(py: Python<'_>, shared: &Arc<Shared>, report: Report) {
 pub(crate) struct Answer {
     shared: Arc<Shared>,
     call: CallId,
+    answered: AtomicBool,
+}
+
+/// A task that is cancelled before its first step, or whose loop closes before it ran, says nothing: JavaScript is told all the same.
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if *self.answered.get_mut() || jsrun_core::isolate::is_forked() {
+            return;
+        }
+        let _ = Python::try_attach(|py| {
+            let told = imports::FORGET.get(py).and_then(|forget| forget.call1((self.call,)));
+            let error = told.map_or_else(|error| error, PyErr::from_value);
+            self.shared.answer_call(self.call, Err(from_exception(py, &error, &self.shared)));
+        });
+    }
 }
 
 #[pymethods]
@@ -151,6 +166,7 @@ impl Answer {
 
     /// JavaScript's promise fulfils with `value`.
     fn result(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.answered.store(true, Ordering::Relaxed);
         let mut pending = Pending::new();
         match from_py(value, &self.shared, "$", &mut pending) {
             Ok(value) => {
@@ -167,6 +183,7 @@ impl Answer {
 
     /// JavaScript's promise rejects with `error`.
     fn error(&self, py: Python<'_>, error: Bound<'_, PyAny>) {
+        self.answered.store(true, Ordering::Relaxed);
         let error = PyErr::from_value(error);
         self.shared.answer_call(self.call, Err(from_exception(py, &error, &self.shared)));
     }

@@ -6,16 +6,17 @@ use deno_core::v8;
 
 use super::exception::describe;
 use super::guard::{Failure, Step};
-use super::kinds::{OPAQUE, YEARS, is_hashable, plain_keys, refusal};
+use super::kinds::{OPAQUE, YEARS, refusal};
 use super::leaf;
-use super::numbers::write_numbers;
+use super::numbers::{has_shape, write_numbers};
+use super::seen::Seen;
 use super::wire::{self, Write};
 use crate::config::Config;
 use crate::engine::State;
 use crate::error::Error;
 use crate::value::{Handle, RemoteKind, Value, Wire};
 
-type Walked = Result<(), Box<Failure>>;
+pub(super) type Walked = Result<(), Box<Failure>>;
 
 /// Converts one value.
 ///
@@ -90,15 +91,15 @@ pub(crate) fn arguments_from_v8<'s>(
 }
 
 /// One conversion under way.
-struct Walker<'s, 'a> {
+pub(super) struct Walker<'s, 'a> {
     state: &'a State,
     config: &'a Config,
-    wire: Wire,
+    pub(super) wire: Wire,
     depth: usize,
     /// Number of the next object.
     next_object: u32,
-    /// Objects met so far by identity hash, with their numbers.
-    seen: HashMap<i32, Vec<(v8::Local<'s, v8::Object>, u32)>>,
+    /// Objects met so far, with their numbers.
+    seen: Seen<'s>,
     /// Key numbers by text.
     keys: HashMap<Vec<u8>, u32>,
     /// The keys of the last plain object: the next one is often of the same shape.
@@ -113,14 +114,14 @@ impl<'s, 'a> Walker<'s, 'a> {
             wire: Wire::default(),
             depth: 0,
             next_object: 0,
-            seen: HashMap::new(),
+            seen: Seen::default(),
             keys: HashMap::new(),
             shape: Vec::new(),
         }
     }
 
     /// Writes one value; `receiver` is the object it was read from.
-    fn value(
+    pub(super) fn value(
         &mut self,
         scope: &mut v8::PinScope<'s, '_>,
         value: v8::Local<'s, v8::Value>,
@@ -162,13 +163,11 @@ impl<'s, 'a> Walker<'s, 'a> {
         object: v8::Local<'s, v8::Object>,
         receiver: Option<v8::Local<'s, v8::Object>>,
     ) -> Walked {
-        let known = self.seen.entry(object.get_identity_hash().get()).or_default();
-        if let Some((_, number)) = known.iter().find(|(other, _)| *other == object) {
+        if let Some(number) = self.seen.meet(object, self.next_object) {
             self.wire.bytes.push(wire::REFERENCE);
-            self.wire.bytes.varint(u64::from(*number));
+            self.wire.bytes.varint(u64::from(number));
             return self.reserve(0);
         }
-        known.push((object, self.next_object));
         self.next_object += 1;
         if self.depth >= self.config.max_depth {
             return Err(Failure::new(self.config.too_deep()));
@@ -273,8 +272,9 @@ impl<'s, 'a> Walker<'s, 'a> {
     }
 
     fn plain(&mut self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Walked {
-        let names: v8::Local<'s, v8::Array> = self.read(scope, |scope| object.get_own_property_names(scope, plain_keys()))?;
-        let count = names.length();
+        let state = self.state;
+        let array = self.read(scope, |scope| state.keys_of(scope, object))?;
+        let count = array.length();
         if count == 0 {
             let class = object.get_constructor_name().to_rust_string_lossy(scope);
             if OPAQUE.contains(&class.as_str()) {
@@ -284,16 +284,27 @@ impl<'s, 'a> Walker<'s, 'a> {
         self.reserve(count as usize)?;
         self.wire.bytes.push(wire::OBJECT);
         self.wire.bytes.varint(u64::from(count));
+        // Values inside may be of other shapes: the names that are known to fit are taken along.
+        let fits: Vec<_> = if has_shape(scope, array, &self.shape) { self.shape[..count as usize].to_vec() } else { Vec::new() };
         for position in 0..count {
-            let name: v8::Local<'s, v8::Value> = self.read(scope, |scope| names.get_index(scope, position))?;
-            self.key(scope, name, position as usize);
-            let step = |scope: &mut v8::PinScope<'s, '_>| Step::Key(name.to_rust_string_lossy(scope));
-            let item = match self.read(scope, |scope| object.get(scope, name)) {
-                Ok(item) => item,
-                Err(failure) => return Err(failure.at(step(scope))),
+            let name = match fits.get(position as usize) {
+                Some((name, number)) => {
+                    self.wire.bytes.push(wire::KEY_AGAIN);
+                    self.wire.bytes.varint(u64::from(*number));
+                    *name
+                }
+                None => {
+                    let name = self.read(scope, |scope| array.get_index(scope, position))?;
+                    self.key(scope, name, position as usize);
+                    name
+                }
             };
-            if let Err(failure) = self.value(scope, item, Some(object)) {
-                return Err(failure.at(step(scope)));
+            let written = match self.read(scope, |scope| object.get(scope, name)) {
+                Ok(item) => self.value(scope, item, Some(object)),
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = written {
+                return Err(failure.at(Step::Key(name.to_rust_string_lossy(scope))));
             }
         }
         Ok(())
@@ -327,45 +338,6 @@ impl<'s, 'a> Walker<'s, 'a> {
         }
     }
 
-    fn map(&mut self, scope: &mut v8::PinScope<'s, '_>, map: v8::Local<'s, v8::Map>) -> Walked {
-        let pairs = map.as_array(scope);
-        let count = pairs.length() / 2;
-        let mut hashable = true;
-        for index in 0..count {
-            let key = self.read(scope, |scope| pairs.get_index(scope, index * 2))?;
-            hashable &= is_hashable(key);
-        }
-        self.wire.bytes.push(if hashable { wire::MAP } else { wire::MAP_END });
-        self.wire.bytes.varint(u64::from(count));
-        for index in 0..count {
-            let key = self.read(scope, |scope| pairs.get_index(scope, index * 2))?;
-            self.value(scope, key, None).map_err(|f| f.at(Step::Index(index as usize)))?;
-            let value = self.read(scope, |scope| pairs.get_index(scope, index * 2 + 1))?;
-            if let Err(failure) = self.value(scope, value, None) {
-                let step = if key.is_string() { Step::Key(key.to_rust_string_lossy(scope)) } else { Step::Index(index as usize) };
-                return Err(failure.at(step));
-            }
-        }
-        Ok(())
-    }
-
-    fn set(&mut self, scope: &mut v8::PinScope<'s, '_>, set: v8::Local<'s, v8::Set>) -> Walked {
-        let members = set.as_array(scope);
-        let count = members.length();
-        let mut hashable = true;
-        for index in 0..count {
-            let member = self.read(scope, |scope| members.get_index(scope, index))?;
-            hashable &= is_hashable(member);
-        }
-        self.wire.bytes.push(if hashable { wire::SET } else { wire::SET_END });
-        self.wire.bytes.varint(u64::from(count));
-        for index in 0..count {
-            let member = self.read(scope, |scope| members.get_index(scope, index))?;
-            self.value(scope, member, None).map_err(|f| f.at(Step::Index(index as usize)))?;
-        }
-        Ok(())
-    }
-
     fn regexp(&mut self, scope: &mut v8::PinScope<'s, '_>, regexp: v8::Local<'s, v8::RegExp>) -> Walked {
         let source = regexp.get_source(scope);
         let name = v8::String::new(scope, "flags").map(v8::Local::<v8::Value>::from);
@@ -389,7 +361,7 @@ impl<'s, 'a> Walker<'s, 'a> {
     }
 
     /// Runs one read that may call user code (a getter, a trap).
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
         read: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, T>>,

@@ -33,16 +33,6 @@ pub(super) const OPAQUE: [&str; 24] = [
     "ZonedDateTime",
 ];
 
-/// Own enumerable string keys, as `Object.keys` has them.
-pub(super) fn plain_keys() -> v8::GetPropertyNamesArgs {
-    v8::GetPropertyNamesArgsBuilder::new()
-        .mode(v8::KeyCollectionMode::OwnOnly)
-        .property_filter(v8::PropertyFilter::ONLY_ENUMERABLE | v8::PropertyFilter::SKIP_SYMBOLS)
-        .index_filter(v8::IndexFilter::IncludeIndices)
-        .key_conversion(v8::KeyConversionMode::ConvertToString)
-        .build()
-}
-
 /// Whether the Python form of a value is hashable.
 pub(super) fn is_hashable(value: v8::Local<'_, v8::Value>) -> bool {
     if !value.is_object() || value.is_function() || value.is_date() || value.is_native_error() || value.is_promise() || value.is_reg_exp() {

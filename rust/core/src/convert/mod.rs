@@ -1,11 +1,13 @@
 //! Values across the V8 border: one walker per direction, for every path (results, arguments, host calls, errors).
 
+mod collections;
 mod exception;
 mod from_v8;
 mod guard;
 mod kinds;
 mod leaf;
 mod numbers;
+mod seen;
 mod to_v8;
 pub mod wire;
 

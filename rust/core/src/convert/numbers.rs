@@ -1,4 +1,4 @@
-//! Arrays that hold nothing but numbers, written as one block.
+//! Arrays read in bulk: those that hold nothing but numbers are written as one block; lists of names are compared.
 
 use std::ffi::c_void;
 
@@ -23,36 +23,47 @@ pub(super) fn write_numbers(
     }
     out.push(wire::NUMBERS);
     out.varint(u64::from(length));
-    let mut sink = Sink { out, expected: 0 };
-    let complete = iterate(scope, array, &mut sink) && sink.expected == length;
+    let mut expected = 0;
+    let complete = iterate(scope, array, &mut |index, value| {
+        if index != expected || !value.is_number() {
+            return false;
+        }
+        expected += 1;
+        // A number's value needs no conversion and so no scope.
+        out.double(value.cast::<v8::Number>().value());
+        true
+    }) && expected == length;
     if !complete {
         out.truncate(mark);
     }
     complete
 }
 
-/// Where the elements go.
-struct Sink<'a> {
-    out: &'a mut Vec<u8>,
-    expected: u32,
+/// Whether the elements of `array` are the first names of `shape`, in that order.
+pub(super) fn has_shape(
+    scope: &mut v8::PinScope<'_, '_>,
+    array: v8::Local<'_, v8::Array>,
+    shape: &[(v8::Local<'_, v8::Value>, u32)],
+) -> bool {
+    let length = array.length();
+    let mut equal = 0;
+    // The handle that V8 shows is gone after each step: only compared, never kept.
+    length as usize <= shape.len()
+        && iterate(scope, array, &mut |index, name| {
+            equal += u32::from(shape[index as usize].0 == name);
+            equal == index + 1
+        })
+        && equal == length
 }
 
-impl Sink<'_> {
-    fn push(&mut self, index: u32, value: v8::Local<'_, v8::Value>) -> bool {
-        if index != self.expected || !value.is_number() {
-            return false;
-        }
-        self.expected += 1;
-        // A number's value needs no conversion and so no scope.
-        let number = value.cast::<v8::Number>().value();
-        self.out.double(number);
-        true
-    }
-}
-
-/// Feeds the elements to the sink until it refuses one. Runs no user code: an accessor or a hole ends the trial.
+/// Shows the elements to `visit` until it returns false. Runs no user code: an accessor or a hole ends the trial.
 #[cfg(not(target_env = "msvc"))]
-fn iterate(scope: &mut v8::PinScope<'_, '_>, array: v8::Local<'_, v8::Array>, sink: &mut Sink<'_>) -> bool {
+fn iterate(
+    scope: &mut v8::PinScope<'_, '_>,
+    array: v8::Local<'_, v8::Array>,
+    visit: &mut dyn FnMut(u32, v8::Local<'_, v8::Value>) -> bool,
+) -> bool {
+    type Visit<'a> = &'a mut dyn FnMut(u32, v8::Local<'_, v8::Value>) -> bool;
     /// `v8::Array::CallbackResult`.
     const BREAK: i32 = 1;
     /// As above.
@@ -70,20 +81,21 @@ fn iterate(scope: &mut v8::PinScope<'_, '_>, array: v8::Local<'_, v8::Array>, si
     }
 
     extern "C" fn element(index: u32, value: *const v8::Value, data: *mut c_void) -> i32 {
-        // SAFETY: `data` is the sink below, borrowed for the duration of the call; a C++ `Local` is one pointer, like ours.
-        let (sink, value) =
-            unsafe { (&mut *data.cast::<Sink<'_>>(), std::mem::transmute::<*const v8::Value, v8::Local<'_, v8::Value>>(value)) };
-        if sink.push(index, value) { CONTINUE } else { BREAK }
+        // SAFETY: `data` is the visitor below, borrowed for the duration of the call; a C++ `Local` is one pointer, like ours.
+        let (visit, value) =
+            unsafe { (&mut *data.cast::<Visit<'_>>(), std::mem::transmute::<*const v8::Value, v8::Local<'_, v8::Value>>(value)) };
+        if visit(index, value) { CONTINUE } else { BREAK }
     }
 
     let context = scope.get_current_context();
+    let mut visit: Visit<'_> = visit;
     // SAFETY: array and context are live handles of this isolate; the callback keeps to V8's rules (it neither calls JavaScript nor
     // changes the array).
-    unsafe { v8_array_iterate(&raw const *array, &raw const *context, element, std::ptr::from_mut(sink).cast()) }
+    unsafe { v8_array_iterate(&raw const *array, &raw const *context, element, (&raw mut visit).cast()) }
 }
 
 /// Where V8's iteration cannot be linked, arrays take the general way.
 #[cfg(target_env = "msvc")]
-fn iterate(_: &mut v8::PinScope<'_, '_>, _: v8::Local<'_, v8::Array>, _: &mut Sink<'_>) -> bool {
+fn iterate(_: &mut v8::PinScope<'_, '_>, _: v8::Local<'_, v8::Array>, _: &mut dyn FnMut(u32, v8::Local<'_, v8::Value>) -> bool) -> bool {
     false
 }

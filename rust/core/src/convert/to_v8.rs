@@ -80,6 +80,13 @@ fn read_wire<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, wire: Wire) ->
 
 fn handle_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, handle: Handle) -> Result<v8::Local<'s, v8::Value>, Error> {
     match handle {
+        Handle::Buffer(bytes) => {
+            let length = bytes.len();
+            let store = state.buffers.adopt(bytes);
+            let store = store
+                .ok_or_else(|| Error::conversion("$", format!("no room for a buffer of {length} bytes: max_buffer_bytes is reached")))?;
+            Ok(v8::ArrayBuffer::with_backing_store(scope, &store).into())
+        }
         Handle::Function(remote) | Handle::Promise(remote) => state.kept(scope, remote.id).ok_or(Error::Released("JavaScript function")),
         Handle::Error(exception) => Ok(make_error(scope, state, &exception)),
         Handle::HostFunction(function) => make_function(scope, state, function).map(Into::into),

@@ -67,9 +67,10 @@ impl Engine {
 /// Builds the isolate of this thread. Needs an entered Tokio runtime, for V8's delayed tasks.
 pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> Result<Engine, Error> {
     let config = &shared.config;
+    let buffers = limits::Buffers::new(config.max_buffer_bytes);
     let params = v8::CreateParams::default()
         .heap_limits(config.initial_heap_size.unwrap_or(0), config.max_heap_size)
-        .array_buffer_allocator(limits::allocator(config.max_buffer_bytes).make_shared());
+        .array_buffer_allocator(buffers.allocator().make_shared());
     let mut runtime =
         JsRuntime::try_new(RuntimeOptions { startup_snapshot: Some(SNAPSHOT), create_params: Some(params), ..Default::default() })
             .map_err(|error| Error::Invalid(format!("V8 could not start: {error}")))?;
@@ -79,7 +80,7 @@ pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> 
     let state = {
         deno_core::scope!(scope, runtime);
         hide_internals(scope)?;
-        Rc::new(State::new(scope, Arc::clone(shared), mailbox, context))
+        Rc::new(State::new(scope, Arc::clone(shared), mailbox, context, buffers))
     };
     let isolate = runtime.v8_isolate();
     state.publish_heap(isolate, true);

@@ -16,6 +16,7 @@ use crate::completion::Queue;
 use crate::error::Error;
 use crate::host::HostRef;
 use crate::isolate::{CallOutcome, Message, Shared};
+use crate::limits::Buffers;
 use crate::reply::{CallId, Cause, HostCall, Item, OpId, Ticket};
 use crate::spin::Spin;
 use crate::value::HostFunction;
@@ -48,6 +49,8 @@ pub(crate) struct State {
     pub(super) unreachable: Rc<RefCell<Vec<OpId>>>,
     /// V8 dropped its microtask queue: look for operations that were lost with it.
     pub(super) dropped_microtasks: Cell<bool>,
+    /// The quota of array buffers.
+    pub(crate) buffers: Buffers,
     /// JavaScript objects that the host holds.
     pub(super) handles: RefCell<Handles>,
     /// Host functions by number.
@@ -70,8 +73,7 @@ pub(crate) struct State {
     next_error: Cell<u64>,
     /// The private key under which an error carries its number.
     host_key: v8::Global<v8::Private>,
-    /// `valueOf` of Boolean, Number, String and BigInt, as they were before user code ran.
-    value_of: Vec<v8::Global<v8::Function>>,
+    intrinsics: Intrinsics,
     /// Rejected promises that nobody handles yet.
     pub(super) rejections: RefCell<Vec<super::rejections::Rejection>>,
     /// Calls and reports for which nobody was there.
@@ -105,6 +107,7 @@ impl State {
         shared: Arc<Shared>,
         mailbox: flume::Receiver<Message>,
         context: v8::Global<v8::Context>,
+        buffers: Buffers,
     ) -> Self {
         let key = v8::Private::new(scope, None);
         Self {
@@ -113,6 +116,7 @@ impl State {
             isolate: unsafe { scope.as_raw_isolate_ptr() },
             context,
             mailbox,
+            buffers,
             entries: RefCell::default(),
             live: RefCell::default(),
             pending: RefCell::default(),
@@ -130,7 +134,7 @@ impl State {
             host_errors: RefCell::default(),
             next_error: Cell::default(),
             host_key: v8::Global::new(scope, key),
-            value_of: intrinsic_value_of(scope),
+            intrinsics: Intrinsics::capture(scope),
             rejections: RefCell::default(),
             orphans: RefCell::default(),
             published: Cell::default(),
@@ -193,8 +197,19 @@ impl State {
         } else {
             3
         };
-        let value_of = v8::Local::new(scope, self.value_of.get(index)?);
+        let value_of = v8::Local::new(scope, &self.intrinsics.value_of[index]);
         value_of.call(scope, boxed, &[])
+    }
+
+    /// Own enumerable string keys; a proxy's traps run.
+    pub(crate) fn keys_of<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        object: v8::Local<'s, v8::Object>,
+    ) -> Option<v8::Local<'s, v8::Array>> {
+        let undefined = v8::undefined(scope).into();
+        let object_keys = v8::Local::new(scope, &self.intrinsics.object_keys);
+        object_keys.call(scope, undefined, &[object.into()])?.try_cast().ok()
     }
 
     /// Publishes heap figures for statistics: always when `now`, else if the last ones are a millisecond old.
@@ -334,17 +349,33 @@ impl State {
     }
 }
 
-/// Captures the intrinsics that [`State::unbox`] calls.
-fn intrinsic_value_of(scope: &mut v8::PinScope<'_, '_>) -> Vec<v8::Global<v8::Function>> {
-    let global = scope.get_current_context().global(scope);
-    let walk = |path: [&'static str; 3]| {
-        let mut value: v8::Local<'_, v8::Value> = global.into();
-        for name in path {
-            let key = v8::String::new(scope, name)?;
-            value = value.cast::<v8::Object>().get(scope, key.into())?;
+/// Functions of the language as they were before user code ran.
+struct Intrinsics {
+    /// `Object.keys`: it knows V8's enumeration caches, which the embedder's interface does not use.
+    object_keys: v8::Global<v8::Function>,
+    /// `valueOf` of Boolean, Number, String and BigInt.
+    value_of: [v8::Global<v8::Function>; 4],
+}
+
+impl Intrinsics {
+    fn capture(scope: &mut v8::PinScope<'_, '_>) -> Self {
+        let global = scope.get_current_context().global(scope);
+        let walk = |path: &[&'static str]| {
+            let mut value: v8::Local<'_, v8::Value> = global.into();
+            for name in path {
+                let key = v8::String::new(scope, name)?;
+                value = value.cast::<v8::Object>().get(scope, key.into())?;
+            }
+            Some(v8::Global::new(scope, value.try_cast::<v8::Function>().ok()?))
+        };
+        let function = |path: &[&'static str]| match walk(path) {
+            Some(function) => function,
+            // Every context is born with them, and no user code has run.
+            None => unreachable!("{path:?} is missing"),
+        };
+        Self {
+            object_keys: function(&["Object", "keys"]),
+            value_of: ["Boolean", "Number", "String", "BigInt"].map(|class| function(&[class, "prototype", "valueOf"])),
         }
-        let function: v8::Local<'_, v8::Function> = value.try_cast().ok()?;
-        Some(v8::Global::new(scope, function))
-    };
-    ["Boolean", "Number", "String", "BigInt"].into_iter().filter_map(|class| walk([class, "prototype", "valueOf"])).collect()
+    }
 }

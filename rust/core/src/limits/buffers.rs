@@ -26,11 +26,45 @@ impl Quota {
 
 static VTABLE: v8::RustAllocatorVtable<Quota> = v8::RustAllocatorVtable { allocate, allocate_uninitialized, free, drop: drop_quota };
 
-/// An allocator that hands out at most `limit` bytes at a time.
-pub(crate) fn allocator(limit: usize) -> v8::UniqueRef<v8::Allocator> {
-    let quota = Arc::new(Quota { used: AtomicUsize::new(0), limit });
-    // SAFETY: the vtable matches the handle's type, and `drop_quota` takes the reference back.
-    unsafe { v8::new_rust_allocator(Arc::into_raw(quota), &VTABLE) }
+/// The array buffers of one isolate: at most `limit` bytes at a time, whoever made them.
+#[derive(Debug, Clone)]
+pub(crate) struct Buffers(Arc<Quota>);
+
+impl Buffers {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self(Arc::new(Quota { used: AtomicUsize::new(0), limit }))
+    }
+
+    /// The allocator behind the buffers that JavaScript makes.
+    pub(crate) fn allocator(&self) -> v8::UniqueRef<v8::Allocator> {
+        // SAFETY: the vtable matches the handle's type, and `drop_quota` takes the reference back.
+        unsafe { v8::new_rust_allocator(Arc::into_raw(Arc::clone(&self.0)), &VTABLE) }
+    }
+
+    /// Bytes that the host made, as a buffer's store without a copy. `None` if the quota has no room.
+    pub(crate) fn adopt(&self, bytes: Vec<u8>) -> Option<v8::SharedRef<v8::BackingStore>> {
+        if !self.0.take(bytes.len()) {
+            return None;
+        }
+        let adopted = Box::new(Adopted { quota: Arc::clone(&self.0), bytes });
+        let (data, length) = (adopted.bytes.as_ptr().cast_mut().cast(), adopted.bytes.len());
+        // SAFETY: the bytes stay where they are until `free_adopted` gets the box back, once. Nothing else refers to them meanwhile.
+        Some(
+            unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(data, length, free_adopted, Box::into_raw(adopted).cast()) }.make_shared(),
+        )
+    }
+}
+
+/// A store's bytes, and whose they are.
+struct Adopted {
+    quota: Arc<Quota>,
+    bytes: Vec<u8>,
+}
+
+unsafe extern "C" fn free_adopted(_: *mut c_void, length: usize, adopted: *mut c_void) {
+    // SAFETY: the pointer is the box given away in `adopt`.
+    let adopted = unsafe { Box::from_raw(adopted.cast::<Adopted>()) };
+    adopted.quota.give_back(length);
 }
 
 unsafe extern "C" fn allocate(quota: &Quota, len: usize) -> *mut c_void {

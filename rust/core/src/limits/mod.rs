@@ -5,7 +5,7 @@ mod heap;
 mod interrupt;
 mod watchdog;
 
-pub(crate) use buffers::allocator;
+pub(crate) use buffers::Buffers;
 pub(crate) use heap::{recover_heap, watch_heap};
 pub(crate) use interrupt::{fire, forget_state, remember_state};
 pub(crate) use watchdog::{Watchdog, watch_isolate};

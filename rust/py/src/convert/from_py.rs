@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jsrun_core::isolate::Shared;
 use jsrun_core::reply::CallId;
-use jsrun_core::value::{Handle, HostFunction, HostMode, Value, Wire};
+use jsrun_core::value::{Handle, HostFunction, HostMode, LARGE_BUFFER, Value, Wire, copy_large};
 use jsrun_core::wire::{self, Write};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -241,10 +241,15 @@ impl<'py> Encoder<'py, '_> {
 
     fn handle(&mut self, object: &Bound<'py, PyAny>, handle: Handle) -> Result<(), Failure> {
         self.number(object);
+        self.beside(handle);
+        Ok(())
+    }
+
+    /// Puts `handle` beside the notation, and its tag into it.
+    fn beside(&mut self, handle: Handle) {
         self.wire.bytes.push(wire::HANDLE);
         self.wire.bytes.varint(self.wire.handles.len() as u64);
         self.wire.handles.push(handle);
-        Ok(())
     }
 
     fn typed(&mut self, object: &Bound<'py, PyAny>, tag: u8, bytes: &[u8]) -> Result<(), Failure> {
@@ -253,9 +258,14 @@ impl<'py> Encoder<'py, '_> {
         self.next_object += 1;
         self.number(object);
         let out = &mut self.wire.bytes;
-        out.push(wire::BUFFER);
-        out.varint(bytes.len() as u64);
-        out.extend_from_slice(bytes);
+        if bytes.len() < LARGE_BUFFER {
+            out.push(wire::BUFFER);
+            out.varint(bytes.len() as u64);
+            out.extend_from_slice(bytes);
+        } else {
+            self.beside(Handle::Buffer(copy_large(bytes)));
+        }
+        let out = &mut self.wire.bytes;
         out.push(wire::VIEW);
         out.push(tag);
         out.varint(0);

@@ -15,6 +15,32 @@ use crate::errors::javascript_error;
 use crate::function;
 use crate::imports;
 
+/// From this many bytes on, Python's cyclic collector waits until a value is built: everything made meanwhile is alive.
+const LARGE: usize = 64 << 10;
+
+/// Keeps Python's cyclic collector from running, if it was on.
+struct CollectorPause<'py> {
+    was_on: bool,
+    /// Proof that the interpreter lock is held.
+    _py: Python<'py>,
+}
+
+impl<'py> CollectorPause<'py> {
+    fn begin(py: Python<'py>) -> Self {
+        // SAFETY: the interpreter lock is held.
+        Self { was_on: unsafe { ffi::PyGC_Disable() } == 1, _py: py }
+    }
+}
+
+impl Drop for CollectorPause<'_> {
+    fn drop(&mut self) {
+        if self.was_on {
+            // SAFETY: as above.
+            unsafe { ffi::PyGC_Enable() };
+        }
+    }
+}
+
 /// Converts one value.
 pub(crate) fn to_py<'py>(py: Python<'py>, value: Value, shared: &Arc<Shared>) -> PyResult<Bound<'py, PyAny>> {
     match value {
@@ -30,6 +56,7 @@ pub(crate) fn to_py<'py>(py: Python<'py>, value: Value, shared: &Arc<Shared>) ->
         }
         Value::Wire(wire) => {
             let handles = wire.handles.into_iter().map(Some).collect();
+            let _paused = (wire.bytes.len() > LARGE).then(|| CollectorPause::begin(py));
             Decoder { py, reader: Reader::new(&wire.bytes), handles, shared, objects: Vec::new(), keys: Vec::new() }.value()
         }
     }
@@ -177,7 +204,7 @@ impl<'py> Decoder<'py, '_> {
             Handle::Function(remote) => function::function(self.py, remote),
             Handle::Promise(remote) => function::promise(self.py, remote),
             Handle::Error(exception) => javascript_error(self.py, *exception, self.shared, false),
-            Handle::HostFunction(_) | Handle::HostPromise(_) => Err(truncated()),
+            Handle::Buffer(_) | Handle::HostFunction(_) | Handle::HostPromise(_) => Err(truncated()),
         }
     }
 
