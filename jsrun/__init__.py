@@ -6,7 +6,7 @@ from ._context import close_default_runtime, get_default_runtime
 from ._jsrun import JsFunction, JsPromise
 from ._runtime import Runtime
 from ._stats import RuntimeStats
-from ._types import JsMap, JsRegExp, JsUndefined, undefined
+from ._types import ConsoleMessage, JsMap, JsRegExp, JsUndefined, undefined
 from .errors import (
     ConversionError,
     DeadlockError,
@@ -28,6 +28,7 @@ from .errors import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConsoleMessage",
     "ConversionError",
     "DeadlockError",
     "HeapLimitExceeded",

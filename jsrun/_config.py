@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ._types import ConsoleMessage
 from .errors import JavaScriptError
 
 _DEPTH_CEILING = 2_000
@@ -23,13 +24,16 @@ class RuntimeConfig:
         initial_heap_size: heap to start with; V8 decides when ``None``.
         bootstrap: script that runs once, before anything else.
         timeout: deadline of every operation that names none (int, float or timedelta).
-        enable_console: there is no ``console`` yet, so only ``False`` (or ``None``) is accepted.
+        enable_console: whether JavaScript's ``console`` writes to `sys.stdout` and `sys.stderr` (or to `on_console`);
+            without it ``console`` is there and silent.
         max_buffer_bytes: limit of array buffers, which live outside the heap; 512 MiB when ``None``.
         max_serialization_depth: deepest nesting that crosses, 1 to 2000; 100 when ``None``.
         max_serialization_bytes: largest encoded value that crosses; 10 MiB when ``None``.
         permissions: what `Runtime.register_op` operations may ask for.
         on_unhandled_rejection: called with a `JavaScriptError` for every promise rejection that nothing handles,
-            instead of a warning.
+            and every exception of a timer that nothing catches, instead of a warning.
+        on_console: called with a `ConsoleMessage` for everything JavaScript writes to its console; implies
+            `enable_console`.
 
     Raises:
         TypeError: an option has the wrong type.
@@ -54,6 +58,7 @@ class RuntimeConfig:
     max_serialization_bytes: int = 10 << 20
     permissions: Iterable[str] = ()
     on_unhandled_rejection: Callable[[JavaScriptError], Any] | None = None
+    on_console: Callable[[ConsoleMessage], Any] | None = None
 
     def __post_init__(self) -> None:
         self._check_sizes()
@@ -68,14 +73,16 @@ class RuntimeConfig:
             if not isinstance(name, str):
                 raise TypeError(f"permissions must be str, got {name!r}")
         object.__setattr__(self, "permissions", names)
-        if self.on_unhandled_rejection is not None and not callable(self.on_unhandled_rejection):
-            raise TypeError(f"on_unhandled_rejection must be callable, got {self.on_unhandled_rejection!r}")
+        for name in ("on_unhandled_rejection", "on_console"):
+            handler = getattr(self, name)
+            if handler is not None and not callable(handler):
+                raise TypeError(f"{name} must be callable, got {handler!r}")
 
     def _check_console(self) -> None:
         if self.enable_console is not None and not isinstance(self.enable_console, bool):
             raise TypeError(f"enable_console must be a bool, got {self.enable_console!r}")
-        if self.enable_console:
-            raise ValueError("enable_console=True: this version of jsrun has no console")
+        if self.on_console is not None:
+            object.__setattr__(self, "enable_console", True)
 
     def _check_sizes(self) -> None:
         least = {"max_heap_size": _HEAP_FLOOR}

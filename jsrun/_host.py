@@ -6,12 +6,14 @@ import asyncio
 import contextvars
 import inspect
 import os
+import sys
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
 from . import _portal
+from ._types import ConsoleMessage
 from .errors import DeadlockError, JavaScriptError, UnhandledRejectionWarning
 
 _no_calls: dict[int, int] = {}
@@ -20,7 +22,8 @@ _chain: contextvars.ContextVar[dict[int, int]] = contextvars.ContextVar("jsrun_c
 # Tasks of asynchronous host calls, by call number. Weak: what will run a task keeps it, and a task that nothing can run
 # any more (its loop is closed) must not keep its loop.
 _tasks: dict[int, weakref.ref[asyncio.Task[None]]] = {}
-_rejection_handlers: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+# Configurations of runtimes that want to hear of rejections or console messages, by isolate.
+_listeners: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
 class Answer(Protocol):
@@ -87,6 +90,8 @@ def _start(
     task: asyncio.Task[None] = context.run(loop.create_task, coroutine)
     if not task.done():
         _tasks[answer.call] = weakref.ref(task)
+        # A closed loop drops its tasks; JavaScript is told by the answer, nobody by the log.
+        task._log_destroy_pending = False
 
 
 async def _drive(answer: Answer, function: Callable[..., Any] | None, work: Any) -> None:
@@ -135,18 +140,33 @@ def forget(call: int) -> asyncio.CancelledError:
     return asyncio.CancelledError()
 
 
-def handle_rejections(isolate: int, owner: Any) -> None:
-    """Send unhandled rejections of ``isolate`` to ``owner.on_unhandled_rejection``."""
-    _rejection_handlers[isolate] = owner
+def listen(isolate: int, config: Any) -> None:
+    """Send what ``isolate`` reports to the handlers of its configuration."""
+    _listeners[isolate] = config
 
 
-def report(isolate: int, error: JavaScriptError) -> None:
-    """Tell the user of an unhandled rejection."""
-    owner = _rejection_handlers.get(isolate)
-    if owner is not None:
-        owner.on_unhandled_rejection(error)
+def report(isolate: int, error: JavaScriptError, of_promise: bool) -> None:
+    """Tell the user of an unhandled rejection, or of an exception in a timer."""
+    config = _listeners.get(isolate)
+    if config is not None and config.on_unhandled_rejection is not None:
+        config.on_unhandled_rejection(error)
         return
-    warnings.warn(f"unhandled promise rejection: {error}", UnhandledRejectionWarning, stacklevel=2)
+    what = "unhandled promise rejection" if of_promise else "uncaught exception"
+    warnings.warn(f"{what}: {error}", UnhandledRejectionWarning, stacklevel=2)
+
+
+def console(isolate: int, level: str, text: str, values: list[Any] | None, dropped: int) -> None:
+    """Hand a console message to the handler, or print it where `sys.stdout` or `sys.stderr` is now."""
+    config = _listeners.get(isolate)
+    if config is not None and config.on_console is not None:
+        config.on_console(ConsoleMessage(level, text, tuple(values) if values is not None else (), dropped))
+        return
+    stream = sys.stderr if level in {"warning", "error"} else sys.stdout
+    if stream is None:
+        return
+    if dropped:
+        text = f"[{dropped} console messages dropped]\n{text}"
+    stream.write(text + "\n")
 
 
 def _forget_after_fork() -> None:

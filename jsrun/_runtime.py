@@ -73,8 +73,8 @@ class Runtime:
     def _opened(self) -> None:
         self._next_operation = 1
         self._operations: set[str] = set()
-        if self._config.on_unhandled_rejection is not None:
-            _host.handle_rejections(self._native.id, self._config)
+        if self._config.on_unhandled_rejection is not None or self._config.on_console is not None:
+            _host.listen(self._native.id, self._config)
         _open.add(self)
 
     # ---- evaluation ----------------------------------------------------------------------------------------------

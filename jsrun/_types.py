@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, final
 
 
@@ -120,3 +121,20 @@ class Nothing:
 
 JsKey = Hashable
 JsValue = Any
+
+
+@dataclass(frozen=True)
+class ConsoleMessage:
+    """What JavaScript wrote to its console.
+
+    Args:
+        level: ``debug``, ``log``, ``info``, ``warning`` or ``error``.
+        text: the arguments as ``console`` shows them.
+        args: the arguments converted; empty if one of them has no Python form.
+        dropped: messages lost before this one because the host did not keep up.
+    """
+
+    level: str
+    text: str
+    args: tuple[Any, ...]
+    dropped: int

@@ -17,6 +17,10 @@ pub struct Config {
     pub bootstrap: Option<String>,
     /// Deadline of every operation that names none.
     pub timeout: Option<Duration>,
+    /// Whether `console` reaches the host; without, it is silent.
+    pub console: bool,
+    /// Whether the host wants the values behind console messages too.
+    pub console_values: bool,
     /// Deepest nesting that converts.
     pub max_depth: usize,
     /// Largest encoded value, in bytes.
@@ -38,6 +42,8 @@ impl Default for Config {
             max_buffer_bytes: 512 << 20,
             bootstrap: None,
             timeout: None,
+            console: false,
+            console_values: false,
             max_depth: 100,
             max_bytes: 10 << 20,
             max_reentry: 64,

@@ -4,6 +4,7 @@
 //! - [`isolate`]: the handle, the thread, the loop; starts everything.
 //! - [`commands`]: what can be asked, one file each.
 //! - `engine`: one isolate's inside, `host` its calls to the outside, `limits` how it is stopped.
+//! - `web`: the Web platform that every isolate starts with.
 //! - `convert`: values across the V8 border, in the notation of [`wire`].
 //! - [`value`], [`config`], [`error`], [`reply`], [`completion`], [`reactor`], [`spin`], [`stats`]: what both sides share.
 //!
@@ -23,6 +24,7 @@ pub mod reply;
 pub mod spin;
 pub mod stats;
 pub mod value;
+mod web;
 
 pub use convert::wire;
 pub use host::{Binding, HostRef};

@@ -10,6 +10,7 @@ use crate::completion::Queue;
 use crate::error::{Error, JsException};
 use crate::isolate::Shared;
 use crate::value::Value;
+use crate::web::Admitted;
 
 /// Number of an operation; never reused in a process.
 pub type OpId = u64;
@@ -104,6 +105,25 @@ pub struct HostCall {
 pub enum Report {
     /// A promise was rejected and nobody listens.
     UnhandledRejection(Box<JsException>),
+    /// A timer or microtask threw and nobody listens.
+    Uncaught(Box<JsException>),
+    /// JavaScript wrote to its console.
+    Console(Box<ConsoleMessage>),
+}
+
+/// One message on the console.
+#[derive(Debug)]
+pub struct ConsoleMessage {
+    /// `debug`, `log`, `info`, `warning` or `error`.
+    pub level: String,
+    /// The arguments as text.
+    pub text: String,
+    /// The arguments as an array, if the host wants them and they convert.
+    pub values: Option<Value>,
+    /// Messages dropped since the last one that got through.
+    pub dropped: usize,
+    /// Its place among those under way.
+    pub(crate) _admitted: Admitted,
 }
 
 /// The shared record of one operation: held by its message, by the live table, and by the caller that may cancel it.

@@ -12,7 +12,7 @@ use jsrun_core::value::Value;
 use pyo3::prelude::*;
 
 use crate::bridge::LoopBridge;
-use crate::convert::{Pending, arguments, from_py};
+use crate::convert::{Pending, arguments, from_py, to_py};
 use crate::errors::{from_exception, javascript_error};
 use crate::isolate::{is_exit, start_pending};
 use crate::{imports, table};
@@ -120,11 +120,24 @@ pub(crate) fn abandon(py: Python<'_>, calls: Vec<CallId>) {
 
 /// Passes on news that belong to no operation.
 pub(crate) fn report(py: Python<'_>, shared: &Arc<Shared>, report: Report) {
-    let Report::UnhandledRejection(exception) = report;
-    let told = javascript_error(py, *exception, shared, false).and_then(|error| imports::REPORT.get(py)?.call1((shared.id, error)));
-    if let Err(error) = told {
+    if let Err(error) = tell(py, shared, report) {
         error.write_unraisable(py, None);
     }
+}
+
+fn tell(py: Python<'_>, shared: &Arc<Shared>, report: Report) -> PyResult<()> {
+    let (exception, of_promise) = match report {
+        Report::UnhandledRejection(exception) => (exception, true),
+        Report::Uncaught(exception) => (exception, false),
+        Report::Console(mut message) => {
+            let values = message.values.take().map(|values| to_py(py, values, shared)).transpose()?;
+            imports::CONSOLE.get(py)?.call1((shared.id, &message.level, &message.text, values, message.dropped))?;
+            return Ok(());
+        }
+    };
+    let error = javascript_error(py, *exception, shared, false)?;
+    imports::REPORT.get(py)?.call1((shared.id, error, of_promise))?;
+    Ok(())
 }
 
 /// Answers one asynchronous host call, once.

@@ -10,6 +10,7 @@ use super::state::State;
 use crate::error::Error;
 use crate::isolate::{Message, Shared};
 use crate::limits;
+use crate::web;
 
 /// V8's heap after deno_core's own set-up, made when the crate was built.
 static SNAPSHOT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/startup.snapshot"));
@@ -71,20 +72,28 @@ pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> 
     let params = v8::CreateParams::default()
         .heap_limits(config.initial_heap_size.unwrap_or(0), config.max_heap_size)
         .array_buffer_allocator(buffers.allocator().make_shared());
-    let mut runtime =
-        JsRuntime::try_new(RuntimeOptions { startup_snapshot: Some(SNAPSHOT), create_params: Some(params), ..Default::default() })
-            .map_err(|error| Error::Invalid(format!("V8 could not start: {error}")))?;
+    let mut runtime = JsRuntime::try_new(RuntimeOptions {
+        startup_snapshot: Some(SNAPSHOT),
+        extensions: web::extensions(),
+        skip_op_registration: true,
+        create_params: Some(params),
+        ..Default::default()
+    })
+    .map_err(|error| Error::Invalid(format!("V8 could not start: {error}")))?;
     let context = runtime.main_context();
     let handle = runtime.v8_isolate().thread_safe_handle();
     shared.set_v8_handle(handle);
     let state = {
         deno_core::scope!(scope, runtime);
         hide_internals(scope)?;
-        Rc::new(State::new(scope, Arc::clone(shared), mailbox, context, buffers))
+        let state = Rc::new(State::new(scope, Arc::clone(shared), mailbox, context, buffers));
+        scope.set_slot(Rc::clone(&state));
+        let setup = web::take_setup(scope)?;
+        web::lend(scope, &state, setup)?;
+        state
     };
     let isolate = runtime.v8_isolate();
     state.publish_heap(isolate, true);
-    isolate.set_slot(Rc::clone(&state));
     isolate.set_promise_reject_callback(on_reject);
     isolate.set_allow_atomics_wait(false);
     limits::watch_heap(isolate, &state);
@@ -95,7 +104,7 @@ pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> 
 /// Takes deno_core's own objects off the global. deno_core keeps what it needs; user code has no path to them.
 fn hide_internals(scope: &mut v8::PinScope<'_, '_>) -> Result<(), Error> {
     let global = scope.get_current_context().global(scope);
-    for name in ["Deno", "__bootstrap", "bootstrap", "__infra", "console"] {
+    for name in ["Deno", "__bootstrap", "bootstrap", "__infra"] {
         let key = v8::String::new(scope, name).ok_or(Error::Closed)?;
         if global.delete(scope, key.into()) != Some(true) {
             return Err(Error::Invalid(format!("globalThis.{name} cannot be removed")));

@@ -58,8 +58,7 @@ impl State {
             }
             let reason = promise.result(scope);
             let exception = describe(scope, self, reason, None);
-            let queue = rejection.owner.and_then(|id| self.live.borrow().get(&id).map(|ticket| Arc::clone(ticket.queue())));
-            self.deliver(queue, Item::Report(Arc::clone(&self.shared), Report::UnhandledRejection(Box::new(exception))));
+            self.deliver_for(rejection.owner, Item::Report(Arc::clone(&self.shared), Report::UnhandledRejection(Box::new(exception))));
         }
     }
 }

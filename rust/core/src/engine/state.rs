@@ -20,6 +20,7 @@ use crate::limits::Buffers;
 use crate::reply::{CallId, Cause, HostCall, Item, OpId, Ticket};
 use crate::spin::Spin;
 use crate::value::HostFunction;
+use crate::web::Flood;
 
 /// A host function that JavaScript can reach.
 pub(crate) struct BoundFunction {
@@ -51,6 +52,8 @@ pub(crate) struct State {
     pub(super) dropped_microtasks: Cell<bool>,
     /// The quota of array buffers.
     pub(crate) buffers: Buffers,
+    /// Console messages under way to the host.
+    pub(crate) console: Arc<Flood>,
     /// JavaScript objects that the host holds.
     pub(super) handles: RefCell<Handles>,
     /// Host functions by number.
@@ -117,6 +120,7 @@ impl State {
             context,
             mailbox,
             buffers,
+            console: Arc::default(),
             entries: RefCell::default(),
             live: RefCell::default(),
             pending: RefCell::default(),
@@ -284,12 +288,17 @@ impl State {
 
     /// Sends a host call to the thread it belongs to: the caller's, else the home loop, else any thread that waits.
     pub(crate) fn deliver_call(&self, call: HostCall) {
-        let queue = call.op.and_then(|id| self.live.borrow().get(&id).map(|ticket| Arc::clone(ticket.queue())));
-        self.deliver(queue, Item::Call(call));
+        self.deliver_for(call.op, Item::Call(call));
+    }
+
+    /// Sends an item to the thread of the operation it belongs to, or to whoever is there.
+    pub(crate) fn deliver_for(&self, owner: Option<OpId>, item: Item) {
+        let queue = owner.and_then(|id| self.live.borrow().get(&id).map(|ticket| Arc::clone(ticket.queue())));
+        self.deliver(queue, item);
     }
 
     /// Sends an item to `queue`, or to whoever is there.
-    pub(super) fn deliver(&self, queue: Option<Arc<Queue>>, item: Item) {
+    fn deliver(&self, queue: Option<Arc<Queue>>, item: Item) {
         let live = self.live.borrow();
         let others = live.values().map(|ticket| Arc::clone(ticket.queue()));
         let home = std::iter::once_with(|| self.shared.home()).flatten();

@@ -1,0 +1,177 @@
+// What user code finds on globalThis: run once, when the start-up snapshot is made. `setup` runs in every isolate.
+
+import { core, primordials } from "ext:core/mod.js";
+import * as timers from "ext:jsrun_web/timers.js";
+import { makeConsole } from "ext:jsrun_web/console.js";
+import { makeCrypto } from "ext:jsrun_web/crypto.js";
+import { forgetHooks } from "ext:jsrun_web/hooks.js";
+
+const {
+  ArrayPrototypeForEach,
+  Error,
+  FunctionPrototypeCall,
+  ObjectDefineProperty,
+  ObjectKeys,
+  PromisePrototypeThen,
+  PromiseResolve,
+  TypeError,
+} = primordials;
+
+const load = (name) => core.loadExtScript(`ext:deno_web/${name}.js`);
+
+const url = load("00_url");
+const pattern = load("01_urlpattern");
+const exceptions = load("01_dom_exception");
+const event = load("02_event");
+const clone = load("02_structured_clone");
+load("02_timers");
+const abort = load("03_abort_signal");
+const base64 = load("05_base64");
+const streams = load("06_streams");
+const encoding = load("08_text_encoding");
+const file = load("09_file");
+const reader = load("10_filereader");
+const ports = load("13_message_port");
+const compression = load("14_compression");
+const performance = load("15_performance");
+load("00_infra");
+load("01_mimesniff");
+
+// What this isolate's host offers; null while a snapshot is made.
+let host = null;
+
+// https://html.spec.whatwg.org/multipage/webappapis.html#report-the-exception
+let reporting = false;
+function report(error) {
+  if (reporting) {
+    host?.report(error);
+    return;
+  }
+  reporting = true;
+  try {
+    const told = new event.ErrorEvent("error", { error, message: messageOf(error), cancelable: true });
+    if (globalThis.dispatchEvent(told)) {
+      host?.report(error);
+    }
+  } finally {
+    reporting = false;
+  }
+}
+
+function messageOf(error) {
+  try {
+    return `Uncaught ${error}`;
+  } catch {
+    return "Uncaught exception";
+  }
+}
+
+function queueMicrotask(callback) {
+  if (typeof callback !== "function") {
+    throw new TypeError("queueMicrotask: the callback is not a function");
+  }
+  PromisePrototypeThen(PromiseResolve(), () => {
+    try {
+      FunctionPrototypeCall(callback, undefined);
+    } catch (error) {
+      report(error);
+    }
+  });
+}
+
+core.setReportExceptionCallback(report);
+event.saveGlobalThisReference(globalThis);
+event.setEventTargetData(globalThis);
+
+// Interfaces and functions: like a browser's, writable and not enumerable.
+const hidden = {
+  AbortController: abort.AbortController,
+  AbortSignal: abort.AbortSignal,
+  Blob: file.Blob,
+  ByteLengthQueuingStrategy: streams.ByteLengthQueuingStrategy,
+  CompressionStream: compression.CompressionStream,
+  CountQueuingStrategy: streams.CountQueuingStrategy,
+  CustomEvent: event.CustomEvent,
+  DOMException: exceptions.DOMException,
+  DecompressionStream: compression.DecompressionStream,
+  ErrorEvent: event.ErrorEvent,
+  Event: event.Event,
+  EventTarget: event.EventTarget,
+  File: file.File,
+  FileReader: reader.FileReader,
+  MessageChannel: ports.MessageChannel,
+  MessageEvent: event.MessageEvent,
+  MessagePort: ports.MessagePort,
+  Performance: performance.Performance,
+  PerformanceEntry: performance.PerformanceEntry,
+  PerformanceMark: performance.PerformanceMark,
+  PerformanceMeasure: performance.PerformanceMeasure,
+  ProgressEvent: event.ProgressEvent,
+  PromiseRejectionEvent: event.PromiseRejectionEvent,
+  QuotaExceededError: exceptions.QuotaExceededError,
+  ReadableByteStreamController: streams.ReadableByteStreamController,
+  ReadableStream: streams.ReadableStream,
+  ReadableStreamBYOBReader: streams.ReadableStreamBYOBReader,
+  ReadableStreamBYOBRequest: streams.ReadableStreamBYOBRequest,
+  ReadableStreamDefaultController: streams.ReadableStreamDefaultController,
+  ReadableStreamDefaultReader: streams.ReadableStreamDefaultReader,
+  TextDecoder: encoding.TextDecoder,
+  TextDecoderStream: encoding.TextDecoderStream,
+  TextEncoder: encoding.TextEncoder,
+  TextEncoderStream: encoding.TextEncoderStream,
+  TransformStream: streams.TransformStream,
+  TransformStreamDefaultController: streams.TransformStreamDefaultController,
+  URL: url.URL,
+  URLPattern: pattern.URLPattern,
+  URLSearchParams: url.URLSearchParams,
+  WritableStream: streams.WritableStream,
+  WritableStreamDefaultController: streams.WritableStreamDefaultController,
+  WritableStreamDefaultWriter: streams.WritableStreamDefaultWriter,
+};
+// Operations and objects of the global scope: enumerable, as the standards have them.
+const shown = {
+  addEventListener: event.EventTarget.prototype.addEventListener,
+  atob: base64.atob,
+  btoa: base64.btoa,
+  clearInterval: timers.clearInterval,
+  clearTimeout: timers.clearTimeout,
+  console: makeConsole(load("01_console"), () => host),
+  crypto: makeCrypto(() => host, exceptions),
+  dispatchEvent: event.EventTarget.prototype.dispatchEvent,
+  performance: performance.performance,
+  queueMicrotask,
+  removeEventListener: event.EventTarget.prototype.removeEventListener,
+  reportError: event.reportError,
+  self: globalThis,
+  setInterval: timers.setInterval,
+  setTimeout: timers.setTimeout,
+  structuredClone: clone.structuredClone,
+};
+
+function define(values, enumerable) {
+  ArrayPrototypeForEach(ObjectKeys(values), (name) => {
+    ObjectDefineProperty(globalThis, name, {
+      __proto__: null,
+      value: values[name],
+      writable: true,
+      enumerable,
+      configurable: true,
+    });
+  });
+}
+
+define(hidden, false);
+define(shown, true);
+forgetHooks(hidden, shown);
+
+// The engine takes this off the global before user code runs, and calls it with what the host offers.
+ObjectDefineProperty(globalThis, "__jsrun_setup__", {
+  __proto__: null,
+  configurable: true,
+  value: (offered) => {
+    host = offered;
+    if (offered !== null) {
+      performance.setTimeOrigin();
+    }
+  },
+});

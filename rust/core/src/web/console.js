@@ -1,0 +1,147 @@
+// `console`: formatted by deno_web's inspector, sent to the host with its level. Silent where the host does not listen.
+
+import { primordials } from "ext:core/mod.js";
+
+const {
+  ArrayPrototypeForEach,
+  ArrayPrototypeSlice,
+  DateNow,
+  MapPrototypeDelete,
+  MapPrototypeGet,
+  MapPrototypeSet,
+  NumberPrototypeToFixed,
+  ObjectDefineProperty,
+  ReflectApply,
+  SafeMap,
+  StringPrototypeRepeat,
+  StringPrototypeReplaceAll,
+  Symbol,
+  SymbolToStringTag,
+} = primordials;
+
+// Method to level.
+const LEVELS = {
+  __proto__: null,
+  debug: "debug",
+  log: "log",
+  info: "info",
+  warn: "warning",
+  error: "error",
+};
+
+export function makeConsole(inspector, hostOf) {
+  const counts = new SafeMap();
+  const clocks = new SafeMap();
+  let depth = 0;
+
+  function send(level, args) {
+    const host = hostOf();
+    if (host === null || host.print === undefined) {
+      return;
+    }
+    let text = inspector.inspectArgs(args, { __proto__: null, colors: false });
+    if (depth > 0) {
+      const margin = StringPrototypeRepeat("  ", depth);
+      text = margin + StringPrototypeReplaceAll(text, "\n", `\n${margin}`);
+    }
+    host.print(level, text, args);
+  }
+
+  const label = (given) => (given === undefined ? "default" : `${given}`);
+  const elapsed = (since) => `${NumberPrototypeToFixed(DateNow() - since, 0)} ms`;
+
+  const methods = {
+    __proto__: null,
+    assert(condition = false, ...args) {
+      if (condition) {
+        return;
+      }
+      if (typeof args[0] === "string") {
+        send("error", [`Assertion failed: ${args[0]}`, ...ArrayPrototypeSlice(args, 1)]);
+      } else {
+        send("error", ["Assertion failed", ...args]);
+      }
+    },
+    clear() {
+      depth = 0;
+    },
+    count(given) {
+      const name = label(given);
+      const count = (MapPrototypeGet(counts, name) ?? 0) + 1;
+      MapPrototypeSet(counts, name, count);
+      send("info", [`${name}: ${count}`]);
+    },
+    countReset(given) {
+      if (!MapPrototypeDelete(counts, label(given))) {
+        send("warning", [`Count for '${label(given)}' does not exist`]);
+      }
+    },
+    dir(value, options) {
+      send("log", [inspector.inspect(value, { __proto__: null, ...options, colors: false })]);
+    },
+    dirxml(...args) {
+      send("log", args);
+    },
+    group(...args) {
+      if (args.length > 0) {
+        send("log", args);
+      }
+      depth = depth < 64 ? depth + 1 : depth;
+    },
+    groupCollapsed(...args) {
+      methods.group(...args);
+    },
+    groupEnd() {
+      depth = depth > 0 ? depth - 1 : 0;
+    },
+    table(value) {
+      send("log", [value]);
+    },
+    time(given) {
+      const name = label(given);
+      if (MapPrototypeGet(clocks, name) !== undefined) {
+        send("warning", [`Timer '${name}' already exists`]);
+        return;
+      }
+      MapPrototypeSet(clocks, name, DateNow());
+    },
+    timeLog(given, ...args) {
+      const since = MapPrototypeGet(clocks, label(given));
+      if (since === undefined) {
+        send("warning", [`Timer '${label(given)}' does not exist`]);
+        return;
+      }
+      send("info", [`${label(given)}: ${elapsed(since)}`, ...args]);
+    },
+    timeEnd(given) {
+      methods.timeLog(given);
+      MapPrototypeDelete(clocks, label(given));
+    },
+    trace(...args) {
+      const error = new primordials.Error();
+      error.name = "Trace";
+      if (args.length > 0) {
+        error.message = inspector.inspectArgs(args, { __proto__: null, colors: false });
+      }
+      send("error", [error.stack]);
+    },
+  };
+  ArrayPrototypeForEach(["debug", "log", "info", "warn", "error"], (name) => {
+    methods[name] = { [name](...args) {
+      send(LEVELS[name], args);
+    } }[name];
+  });
+
+  const console = {};
+  ArrayPrototypeForEach(primordials.ObjectKeys(methods), (name) => {
+    ObjectDefineProperty(console, name, {
+      __proto__: null,
+      value: methods[name],
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
+  });
+  ObjectDefineProperty(console, SymbolToStringTag, { __proto__: null, value: "console", configurable: true });
+  return console;
+}

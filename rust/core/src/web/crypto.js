@@ -1,0 +1,58 @@
+// `crypto`: random values and UUIDs from the operating system.
+
+import { core, primordials } from "ext:core/mod.js";
+
+const { ArrayBufferIsView, ObjectDefineProperty, SymbolToStringTag, TypeError, TypedArrayPrototypeGetSymbolToStringTag } = primordials;
+
+// The standard's limit for one call, in bytes.
+const MOST = 65536;
+const INTEGERS = {
+  __proto__: null,
+  Int8Array: true,
+  Uint8Array: true,
+  Uint8ClampedArray: true,
+  Int16Array: true,
+  Uint16Array: true,
+  Int32Array: true,
+  Uint32Array: true,
+  BigInt64Array: true,
+  BigUint64Array: true,
+};
+
+export function makeCrypto(hostOf, exceptions) {
+  const { DOMException, QuotaExceededError } = exceptions;
+  const random = (view) => {
+    const host = hostOf();
+    if (host === null) {
+      throw new DOMException("a snapshot must not contain random values", "OperationError");
+    }
+    return host.random(view);
+  };
+
+  class Crypto {
+    constructor() {
+      throw new TypeError("Illegal constructor");
+    }
+
+    getRandomValues(view) {
+      if (!ArrayBufferIsView(view) || INTEGERS[TypedArrayPrototypeGetSymbolToStringTag(view)] !== true) {
+        throw new DOMException("getRandomValues: the argument is not an integer typed array", "TypeMismatchError");
+      }
+      if (view.byteLength > MOST) {
+        throw new QuotaExceededError(`getRandomValues: ${view.byteLength} bytes asked for, ${MOST} is the most`, {
+          quota: MOST,
+          requested: view.byteLength,
+        });
+      }
+      random(view);
+      return view;
+    }
+
+    randomUUID() {
+      return random(undefined);
+    }
+  }
+  ObjectDefineProperty(Crypto.prototype, SymbolToStringTag, { __proto__: null, value: "Crypto", configurable: true });
+  ObjectDefineProperty(globalThis, "Crypto", { __proto__: null, value: Crypto, writable: true, configurable: true });
+  return primordials.ObjectCreate(Crypto.prototype);
+}

@@ -1,0 +1,9 @@
+//! The Web platform of an isolate: what the start-up snapshot holds, and what the host lends to it.
+
+mod extension;
+mod flood;
+mod offer;
+
+pub(crate) use extension::extensions;
+pub(crate) use flood::{Admitted, Flood};
+pub(crate) use offer::{lend, take_setup};

@@ -1,0 +1,104 @@
+//! What the host lends to the scripts in the snapshot: where `console` goes, randomness, and who hears of uncaught errors.
+
+use std::sync::Arc;
+
+use deno_core::v8;
+
+use crate::convert::{describe, from_v8};
+use crate::engine::{State, state_of};
+use crate::error::Error;
+use crate::reply::{ConsoleMessage, Item, Report};
+
+/// Longest text of one console message, in UTF-16 units.
+const LONGEST: usize = 1 << 20;
+
+/// Takes the snapshot's set-up function off the global.
+pub(crate) fn take_setup<'s>(scope: &mut v8::PinScope<'s, '_>) -> Result<v8::Local<'s, v8::Function>, Error> {
+    let missing = || Error::Invalid("the start-up snapshot has no set-up function".into());
+    let global = scope.get_current_context().global(scope);
+    let key = v8::String::new(scope, "__jsrun_setup__").ok_or_else(missing)?;
+    let setup = global.get(scope, key.into()).ok_or_else(missing)?.try_cast().map_err(|_| missing())?;
+    global.delete(scope, key.into());
+    Ok(setup)
+}
+
+/// Hands the host's functions to the snapshot's scripts.
+pub(crate) fn lend(scope: &mut v8::PinScope<'_, '_>, state: &State, setup: v8::Local<'_, v8::Function>) -> Result<(), Error> {
+    let refused = || Error::Invalid("the start-up snapshot refused its host".into());
+    let offer = v8::Object::new(scope);
+    for (name, function) in [
+        ("report", v8::Function::new(scope, on_uncaught)),
+        ("random", v8::Function::new(scope, on_random)),
+        ("print", if state.shared.config.console { v8::Function::new(scope, on_print) } else { None }),
+    ] {
+        let Some(function) = function else { continue };
+        let key = v8::String::new(scope, name).ok_or_else(refused)?;
+        offer.set(scope, key.into(), function.into()).ok_or_else(refused)?;
+    }
+    let undefined = v8::undefined(scope).into();
+    setup.call(scope, undefined, &[offer.into()]).ok_or_else(refused)?;
+    Ok(())
+}
+
+/// `print(level, text, args)`: one console message.
+fn on_print<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, _: v8::ReturnValue<'_>) {
+    let state = state_of(scope);
+    let Some((admitted, dropped)) = state.console.admit() else { return };
+    let level = args.get(0).to_rust_string_lossy(scope);
+    let mut text = args.get(1).to_rust_string_lossy(scope);
+    if text.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str(" [cut]");
+    }
+    let values = if state.shared.config.console_values {
+        let values = args.get(2).try_cast::<v8::Array>().ok();
+        values.and_then(|values| from_v8(scope, &state, values.into()).ok())
+    } else {
+        None
+    };
+    let message = ConsoleMessage { level, text, values, dropped, _admitted: admitted };
+    let owner = state.current_owner(scope);
+    state.deliver_for(owner, Item::Report(Arc::clone(&state.shared), Report::Console(Box::new(message))));
+}
+
+/// `report(error)`: nobody caught it, and no operation is at fault.
+fn on_uncaught<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, _: v8::ReturnValue<'_>) {
+    let state = state_of(scope);
+    let exception = describe(scope, &state, args.get(0), None);
+    let owner = state.current_owner(scope);
+    state.deliver_for(owner, Item::Report(Arc::clone(&state.shared), Report::Uncaught(Box::new(exception))));
+}
+
+/// `random(view)` fills a view; `random(undefined)` makes a UUID.
+fn on_random<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, mut rv: v8::ReturnValue<'_>) {
+    let filled = if let Ok(view) = args.get(0).try_cast::<v8::ArrayBufferView>() {
+        fill(scope, view)
+    } else {
+        uuid().and_then(|text| v8::String::new(scope, &text)).map(|text| rv.set(text.into()))
+    };
+    if filled.is_none() {
+        let text = v8::String::new(scope, "the operating system gave no random bytes").unwrap_or_else(|| v8::String::empty(scope));
+        let error = v8::Exception::error(scope, text);
+        scope.throw_exception(error);
+    }
+}
+
+fn fill(scope: &mut v8::PinScope<'_, '_>, view: v8::Local<'_, v8::ArrayBufferView>) -> Option<()> {
+    let (offset, length) = (view.byte_offset(), view.byte_length());
+    let buffer = view.buffer(scope)?;
+    let Some(data) = buffer.data() else { return Some(()) };
+    // SAFETY: V8 keeps a view within its buffer, whose store lives while the handle does; only this thread runs its JavaScript.
+    let bytes = unsafe { std::slice::from_raw_parts_mut(data.as_ptr().cast::<u8>().add(offset), length) };
+    getrandom::fill(bytes).ok()
+}
+
+/// A version 4 UUID (RFC 9562).
+fn uuid() -> Option<String> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    bytes[6] = (bytes[6] & 0x0F) | 0x40;
+    bytes[8] = (bytes[8] & 0x3F) | 0x80;
+    let hex = |range: std::ops::Range<usize>| bytes[range].iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    Some(format!("{}-{}-{}-{}-{}", hex(0..4), hex(4..6), hex(6..8), hex(8..10), hex(10..16)))
+}

@@ -1,0 +1,85 @@
+// Timers of the HTML standard over deno_core's: coercion, nesting clamp, string callbacks, context of the caller.
+
+import { core, primordials } from "ext:core/mod.js";
+
+const {
+  MapPrototypeDelete,
+  MapPrototypeGet,
+  MapPrototypeSet,
+  ReflectApply,
+  SafeMap,
+  indirectEval,
+} = primordials;
+
+const webidl = core.loadExtScript("ext:deno_webidl/00_webidl.js");
+
+// From this nesting level on, a timer waits at least SHORTEST milliseconds.
+const DEEPEST = 5;
+const SHORTEST = 4;
+
+const active = new SafeMap();
+let nesting = 0;
+
+function start(callback, timeout, args, repeats) {
+  if (typeof callback !== "function") {
+    const code = webidl.converters.DOMString(callback);
+    callback = () => indirectEval(code);
+  }
+  timeout = webidl.converters.long(timeout);
+  const entry = { __proto__: null, timer: null, id: 0, level: nesting, repeats };
+  const context = core.getAsyncContext();
+  const run = () => {
+    const outerContext = core.getAsyncContext();
+    const outerNesting = nesting;
+    try {
+      core.setAsyncContext(context);
+      nesting = entry.level + 1;
+      if (!entry.repeats) {
+        MapPrototypeDelete(active, entry.id);
+      }
+      ReflectApply(callback, globalThis, args);
+    } finally {
+      // Cleared by its own callback, an interval is not armed again.
+      if (entry.repeats && MapPrototypeGet(active, entry.id) === entry) {
+        entry.level = nesting;
+        arm(entry, run, timeout);
+      }
+      nesting = outerNesting;
+      core.setAsyncContext(outerContext);
+    }
+  };
+  arm(entry, run, timeout);
+  entry.id = entry.timer._timerId;
+  MapPrototypeSet(active, entry.id, entry);
+  return entry.id;
+}
+
+function arm(entry, run, timeout) {
+  const wait = entry.level >= DEEPEST && timeout < SHORTEST ? SHORTEST : timeout;
+  entry.timer = core.createTimer(run, wait, undefined, false, true);
+}
+
+function stop(id) {
+  id = webidl.converters.long(id);
+  const entry = MapPrototypeGet(active, id);
+  if (entry !== undefined) {
+    core.cancelTimer(entry.timer);
+    MapPrototypeDelete(active, id);
+  }
+}
+
+export function setTimeout(callback, timeout = 0, ...args) {
+  return start(callback, timeout, args, false);
+}
+
+export function setInterval(callback, timeout = 0, ...args) {
+  return start(callback, timeout, args, true);
+}
+
+export function clearTimeout(id = 0) {
+  stop(id);
+}
+
+export function clearInterval(id = 0) {
+  stop(id);
+}
