@@ -1,5 +1,6 @@
 """jsrun: V8 isolates as citizens of asyncio."""
 
+from . import modules
 from ._api import bind_function, bind_object, eval, eval_async
 from ._config import RuntimeConfig
 from ._context import close_default_runtime, get_default_runtime
@@ -58,5 +59,6 @@ __all__ = [
     "eval",
     "eval_async",
     "get_default_runtime",
+    "modules",
     "undefined",
 ]

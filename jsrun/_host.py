@@ -91,7 +91,7 @@ def _start(
     if not task.done():
         _tasks[answer.call] = weakref.ref(task)
         # A closed loop drops its tasks; JavaScript is told by the answer, nobody by the log.
-        task._log_destroy_pending = False
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 
 async def _drive(answer: Answer, function: Callable[..., Any] | None, work: Any) -> None:

@@ -63,7 +63,23 @@ class PermissionDenied(JsrunError, PermissionError):
 
 
 class ModuleError(JsrunError):
-    """A module could not be resolved, loaded or linked."""
+    """A module could not be resolved, loaded or linked.
+
+    Args:
+        message: what happened.
+        specifier: what was imported, as written.
+        referrer: URL of the module, or name of the script, that imported it; empty for `Runtime.eval_module`.
+
+    ``__cause__`` is what the resolver or loader raised, or JavaScript's syntax error.
+    """
+
+    def __init__(self, message: str, specifier: str = "", referrer: str = "") -> None:
+        super().__init__(message)
+        self.specifier = specifier
+        self.referrer = referrer
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.specifier, self.referrer)
 
 
 class SnapshotError(JsrunError):

@@ -109,6 +109,17 @@ pub struct JsException {
     pub value: Option<Value>,
     /// The host exception this error was made from, if it was.
     pub host: Option<HostRef>,
+    /// The error says that a module could not be had.
+    pub module: Option<ModuleFailure>,
+}
+
+/// The import that failed.
+#[derive(Debug, Clone, Default)]
+pub struct ModuleFailure {
+    /// What was imported, as written.
+    pub specifier: String,
+    /// The URL of the module (or the name of the script) that imported it; empty for `eval_module`.
+    pub referrer: String,
 }
 
 /// The place V8 names for an uncaught exception.

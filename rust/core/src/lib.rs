@@ -4,6 +4,7 @@
 //! - [`isolate`]: the handle, the thread, the loop; starts everything.
 //! - [`commands`]: what can be asked, one file each.
 //! - `engine`: one isolate's inside, `host` its calls to the outside, `limits` how it is stopped.
+//! - `modules`: ES modules, their loading and linking.
 //! - `web`: the Web platform that every isolate starts with.
 //! - `convert`: values across the V8 border, in the notation of [`wire`].
 //! - [`value`], [`config`], [`error`], [`reply`], [`completion`], [`reactor`], [`spin`], [`stats`]: what both sides share.
@@ -19,6 +20,7 @@ pub mod error;
 mod host;
 pub mod isolate;
 mod limits;
+mod modules;
 pub mod reactor;
 pub mod reply;
 pub mod spin;

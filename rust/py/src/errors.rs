@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jsrun_core::error::{Error, JsException};
+use jsrun_core::error::{Error, JsException, ModuleFailure};
 use jsrun_core::isolate::Shared;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -17,9 +17,14 @@ pub(crate) fn to_exception(py: Python<'_>, error: Error, shared: &Arc<Shared>) -
     let text = error.to_string();
     let class = match error {
         Error::JavaScript(exception) => {
-            return match javascript_error(py, *exception, shared, true) {
-                Ok(object) => PyErr::from_value(object),
-                Err(error) => error,
+            let failed_import = exception.module.clone();
+            let object = match javascript_error(py, *exception, shared, true) {
+                Ok(object) => object,
+                Err(error) => return error,
+            };
+            return match failed_import {
+                Some(failure) => module_error(py, &object, &failure).unwrap_or_else(|error| error),
+                None => PyErr::from_value(object),
             };
         }
         Error::Conversion { cause, .. } => {
@@ -47,6 +52,14 @@ pub(crate) fn to_exception(py: Python<'_>, error: Error, shared: &Arc<Shared>) -
         Error::Panic(_) => &imports::JSRUN_ERROR,
     };
     class.error(py, (text,))
+}
+
+/// The `ModuleError` behind the error JavaScript saw; its cause is what the host's function raised, or V8's syntax error.
+fn module_error(py: Python<'_>, seen: &Bound<'_, PyAny>, failure: &ModuleFailure) -> PyResult<PyErr> {
+    let cause = seen.getattr("__cause__")?;
+    let error = imports::MODULE_ERROR.error(py, (seen.getattr("message")?, &failure.specifier, &failure.referrer));
+    error.set_cause(py, (!cause.is_none()).then(|| PyErr::from_value(cause)));
+    Ok(error)
 }
 
 /// A `JavaScriptError` instance. `unwrap`: an error that is only a host exception passing through comes back with that as `__cause__`.

@@ -12,9 +12,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::bridge::LoopBridge;
+use crate::caller::{Caller, KeepAlive, call_from_loop, run_blocking, start_pending};
 use crate::convert::{Pending, from_py, is_scalar};
 use crate::errors::to_exception;
-use crate::isolate::{Caller, KeepAlive, call_from_loop, run_blocking, start_pending};
 use crate::operation::Operation;
 use crate::{imports, timeout};
 

@@ -12,9 +12,9 @@ use jsrun_core::value::Value;
 use pyo3::prelude::*;
 
 use crate::bridge::LoopBridge;
+use crate::caller::{is_exit, start_pending};
 use crate::convert::{Pending, arguments, from_py, to_py};
 use crate::errors::{from_exception, javascript_error};
-use crate::isolate::{is_exit, start_pending};
 use crate::{imports, table};
 
 /// Synchronous host calls on Python stacks at this moment: while there are none, nobody need ask for the call chain.

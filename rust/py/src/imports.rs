@@ -62,5 +62,6 @@ pub(crate) static HEAP_LIMIT: Import = Import::new("jsrun.errors", "HeapLimitExc
 pub(crate) static TIMEOUT: Import = Import::new("jsrun.errors", "JavaScriptTimeout");
 pub(crate) static DEADLOCK: Import = Import::new("jsrun.errors", "DeadlockError");
 pub(crate) static CONVERSION: Import = Import::new("jsrun.errors", "ConversionError");
+pub(crate) static MODULE_ERROR: Import = Import::new("jsrun.errors", "ModuleError");
 pub(crate) static LOST: Import = Import::new("jsrun.errors", "OperationLost");
 pub(crate) static JSRUN_ERROR: Import = Import::new("jsrun.errors", "JsrunError");

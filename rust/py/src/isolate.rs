@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jsrun_core::Binding;
-use jsrun_core::commands::{Bind, Command, Eval};
+use jsrun_core::commands::{Bind, Command, Eval, EvalModule};
 use jsrun_core::error::Error;
 use jsrun_core::isolate::{self, Shared};
-use jsrun_core::reply::CallId;
 use jsrun_core::value::{HostFunction, HostMode, Value};
 use parking_lot::Mutex;
 use pyo3::PyTraverseError;
@@ -18,23 +17,14 @@ use pyo3::types::PyDict;
 
 use crate::blocking::{self, Ended};
 use crate::bridge::LoopBridge;
-use crate::convert::{Pending, from_py, to_py};
+use crate::caller::{Caller, chain_of, finish, run_blocking, start_pending};
+use crate::convert::{Pending, from_py};
 use crate::errors::to_exception;
 use crate::operation::Operation;
 use crate::{config, host, imports, table, timeout};
 
 /// How long a blocking `close()` waits for the isolate's thread.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
-
-/// Who asks for an operation.
-pub(crate) struct Caller {
-    /// The isolate.
-    pub(crate) shared: Arc<Shared>,
-    /// Its timeout, if one was given.
-    pub(crate) timeout: Option<Duration>,
-    /// Name for `repr` and warnings.
-    pub(crate) what: &'static str,
-}
 
 /// One V8 isolate on its own thread.
 #[pyclass(frozen, weakref, module = "jsrun._jsrun")]
@@ -43,28 +33,6 @@ pub(crate) struct Isolate {
     shared: Arc<Shared>,
     /// Host callables and exceptions that the engine refers to.
     objects: table::Objects,
-}
-
-/// Keeps a runtime alive for as long as something of it is in Python's hands; visible to the garbage collector.
-pub(crate) struct KeepAlive(Mutex<Option<Py<Isolate>>>);
-
-impl KeepAlive {
-    /// Holds the isolate behind `shared`.
-    pub(crate) fn new(py: Python<'_>, shared: &Shared) -> Self {
-        Self(Mutex::new(table::isolate(py, shared).map(Bound::unbind)))
-    }
-
-    /// Lets go.
-    pub(crate) fn release(&self) {
-        let isolate = self.0.lock().take();
-        // Outside the lock: this may be the last reference.
-        drop(isolate);
-    }
-
-    /// For `__traverse__`. A collection may start anywhere: never waits for a lock that this thread may hold.
-    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.0.try_lock().map_or(Ok(()), |isolate| visit.call(&*isolate))
-    }
 }
 
 /// Isolate threads alive in this process.
@@ -79,98 +47,18 @@ pub(crate) fn v8_version() -> &'static str {
     isolate::v8_version()
 }
 
-/// The host call of this isolate from which the current code runs, if there is one.
-pub(crate) fn chain_of(py: Python<'_>, shared: &Shared) -> PyResult<Option<CallId>> {
-    if host::in_sync_call() { imports::CHAIN.get(py)?.call1((shared.id,))?.extract() } else { Ok(None) }
-}
-
-/// A `BaseException` of a host function that JavaScript let through goes on as itself.
-pub(crate) fn passing_exception(py: Python<'_>, error: &Error, shared: &Shared) -> Option<PyErr> {
-    let Error::JavaScript(exception) = error else { return None };
-    let object = table::get(py, shared, exception.host.as_ref()?.id())?;
-    is_exit(&object).then(|| PyErr::from_value(object))
-}
-
-/// Whether an exception is meant to end the program, not the operation.
-pub(crate) fn is_exit(object: &Bound<'_, PyAny>) -> bool {
-    object.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>() || object.is_instance_of::<pyo3::exceptions::PySystemExit>()
-}
-
-/// Starts the Python awaitables that a value carried to JavaScript.
-pub(crate) fn start_pending<'py>(
-    py: Python<'py>,
-    pending: Pending,
-    place: Option<&Bound<'py, LoopBridge>>,
-    shared: &Arc<Shared>,
-) -> PyResult<()> {
-    for (call, awaitable) in pending {
-        host::start(py, place, None, call, shared, (None, awaitable.into_bound(py)))?;
-    }
-    Ok(())
-}
-
-/// Runs a command and blocks for its end.
-pub(crate) fn run_blocking<'py>(
-    py: Python<'py>,
-    shared: &Arc<Shared>,
-    command: Command,
-    timeout: Option<Duration>,
-    bridge: Option<Bound<'py, LoopBridge>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    host::check_not_inline(py, shared)?;
-    table::sweep(py, shared);
-    let queue = blocking::queue_of(bridge.as_ref())?;
-    // The isolate outlives the call even if its last owner goes meanwhile.
-    let _alive = table::isolate(py, shared);
-    let ticket = shared.ticket(queue, true, timeout, chain_of(py, shared)?);
-    shared.submit(Arc::clone(&ticket), command).map_err(|error| to_exception(py, error, shared))?;
-    match blocking::wait(py, shared, &ticket, bridge.as_ref())? {
-        Ended::Done(outcome) => finish(py, outcome, shared),
-        Ended::Pending => Err(PyTypeError::new_err("a blocking call was told that it is pending")),
-    }
-}
-
-fn finish<'py>(py: Python<'py>, outcome: Result<Value, Error>, shared: &Arc<Shared>) -> PyResult<Bound<'py, PyAny>> {
-    match outcome {
-        Ok(value) => to_py(py, value, shared),
-        Err(error) => Err(passing_exception(py, &error, shared).unwrap_or_else(|| to_exception(py, error, shared))),
-    }
-}
-
-/// Calls a function on a loop's thread: its value if it has one at once, else an awaitable.
-pub(crate) fn call_from_loop<'py>(
-    py: Python<'py>,
-    shared: &Arc<Shared>,
-    command: Command,
-    timeout: Option<Duration>,
-    bridge: &Bound<'py, LoopBridge>,
-    pending: Pending,
-) -> PyResult<Bound<'py, PyAny>> {
-    let caller = Caller { shared: Arc::clone(shared), timeout, what: "call" };
-    let (operation, ticket) = Operation::adopt(py, caller, bridge)?;
-    ticket.tell_pending();
-    start_pending(py, pending, Some(bridge), shared)?;
-    if let Err(error) = shared.submit(Arc::clone(&ticket), command) {
-        bridge.get().forget(ticket.id);
-        operation.call_method0("close")?;
-        return Err(to_exception(py, error, shared));
-    }
-    match blocking::wait(py, shared, &ticket, Some(bridge)) {
-        Ok(Ended::Pending) => Ok(operation.into_any()),
-        Ok(Ended::Done(outcome)) => {
-            bridge.get().forget(ticket.id);
-            Operation::mark_seen(&operation);
-            finish(py, outcome, shared)
-        }
-        Err(error) => {
-            bridge.get().forget(ticket.id);
-            Operation::mark_seen(&operation);
-            Err(error)
-        }
-    }
-}
-
 impl Isolate {
+    /// Carries out a binding.
+    fn put(&self, py: Python<'_>, binding: Binding) -> PyResult<()> {
+        run_blocking(py, &self.shared, Command::Bind(Bind { binding }), None, LoopBridge::of_running_or_none(py)?)?;
+        Ok(())
+    }
+
+    /// A function that the engine itself asks.
+    fn hook(&self, function: Bound<'_, PyAny>, name: &str) -> HostFunction {
+        HostFunction { target: table::keep(function, &self.shared), name: name.into(), mode: HostMode::Sync }
+    }
+
     fn prepare(options: &Bound<'_, PyAny>) -> PyResult<(Self, isolate::Start)> {
         let inline = Arc::new(host::Inline::default());
         let (isolate, start) = isolate::Isolate::new(config::config(options)?, Some(inline.clone())).map_err(|error| match error {
@@ -270,6 +158,42 @@ impl Isolate {
         Operation::create(code.py(), caller, command, Pending::new())
     }
 
+    #[pyo3(signature = (specifier, timeout))]
+    fn eval_module<'py>(&self, py: Python<'py>, specifier: String, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+        let command = Command::EvalModule(EvalModule { specifier });
+        run_blocking(py, &self.shared, command, timeout::parse(timeout)?, LoopBridge::of_running_or_none(py)?)
+    }
+
+    #[pyo3(signature = (specifier, timeout))]
+    fn eval_module_async<'py>(
+        &self,
+        py: Python<'py>,
+        specifier: String,
+        timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Operation>> {
+        let command = Command::EvalModule(EvalModule { specifier });
+        let caller = Caller { shared: Arc::clone(&self.shared), timeout: timeout::parse(timeout)?, what: "eval_module_async" };
+        Operation::create(py, caller, command, Pending::new())
+    }
+
+    /// Makes `source` the module `name`.
+    fn add_module(&self, name: String, source: &Bound<'_, PyAny>) -> PyResult<()> {
+        let text = config::source(source)?;
+        self.put(source.py(), Binding::Module { name, source: text })
+    }
+
+    /// Sets, or with `None` takes away, the function that resolves specifiers.
+    fn set_module_resolver(&self, py: Python<'_>, function: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+        let function = function.map(|function| self.hook(function, "module resolver"));
+        self.put(py, Binding::Resolver(function))
+    }
+
+    /// Sets, or with `None` takes away, the function that loads sources.
+    fn set_module_loader(&self, py: Python<'_>, function: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+        let function = function.map(|function| self.hook(function, "module loader"));
+        self.put(py, Binding::Loader(function))
+    }
+
     /// Puts `value` on the global; callables inside become functions.
     fn bind(&self, name: String, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = value.py();
@@ -277,9 +201,7 @@ impl Isolate {
         let value = from_py(value, &self.shared, "$", &mut pending)?;
         let bridge = LoopBridge::of_running_or_none(py)?;
         start_pending(py, pending, bridge.as_ref(), &self.shared)?;
-        let command = Command::Bind(Bind { binding: Binding::Global { name, value } });
-        run_blocking(py, &self.shared, command, None, bridge)?;
-        Ok(())
+        self.put(py, Binding::Global { name, value })
     }
 
     /// Makes `function` callable by number.
@@ -287,9 +209,7 @@ impl Isolate {
         let py = function.py();
         let target = table::keep(function.clone(), &self.shared);
         let mode = if asynchronous { HostMode::Async } else { HostMode::Sync };
-        let binding = Binding::Operation { id, function: HostFunction { target, name, mode } };
-        run_blocking(py, &self.shared, Command::Bind(Bind { binding }), None, LoopBridge::of_running_or_none(py)?)?;
-        Ok(())
+        self.put(py, Binding::Operation { id, function: HostFunction { target, name, mode } })
     }
 
     fn terminate(&self) {

@@ -2,6 +2,7 @@
 
 mod blocking;
 mod bridge;
+mod caller;
 mod config;
 mod convert;
 mod errors;

@@ -4,11 +4,13 @@ mod await_promise;
 mod bind;
 mod call;
 mod eval;
+mod eval_module;
 mod router;
 
 pub use await_promise::AwaitPromise;
 pub use bind::Bind;
 pub use call::Call;
 pub use eval::Eval;
+pub use eval_module::EvalModule;
 pub use router::Command;
 pub(crate) use router::{bootstrap, serve};

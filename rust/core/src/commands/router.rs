@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deno_core::v8;
 
-use super::{AwaitPromise, Bind, Call, Eval};
+use super::{AwaitPromise, Bind, Call, Eval, EvalModule};
 use crate::engine::{Run, State};
 use crate::error::Error;
 use crate::host::settle_call;
@@ -17,6 +17,8 @@ use crate::value::Value;
 pub enum Command {
     /// Evaluate a script.
     Eval(Eval),
+    /// Evaluate a module.
+    EvalModule(EvalModule),
     /// Call a function by handle.
     Call(Call),
     /// Wait for a promise by handle.
@@ -29,6 +31,7 @@ impl Command {
     fn run<'s>(self, scope: &mut v8::PinScope<'s, '_>, state: &State) -> Result<Run<'s>, Error> {
         match self {
             Self::Eval(command) => command.run(scope, state),
+            Self::EvalModule(command) => command.run(scope, state),
             Self::Call(command) => command.run(scope, state),
             Self::Await(command) => command.run(scope, state),
             Self::Bind(command) => command.run(scope, state),
@@ -78,7 +81,7 @@ fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>,
         return;
     }
     match &command {
-        Command::Eval(_) => state.shared.counters.kind(false, ticket.blocking),
+        Command::Eval(_) | Command::EvalModule(_) => state.shared.counters.kind(false, ticket.blocking),
         Command::Call(_) => state.shared.counters.kind(true, ticket.blocking),
         _ => {}
     }

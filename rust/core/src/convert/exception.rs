@@ -46,6 +46,7 @@ fn describe_at<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, thrown: v8::
         stack: text_property(scope, object, "stack").map(|stack| name_scripts(stack, &frames)),
         frames,
         host: state.host_error_of(scope, object),
+        module: state.module_failure_of(scope, object),
         ..Default::default()
     };
     if level < MOST_CAUSES {
@@ -188,6 +189,9 @@ pub(crate) fn make_error<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, ex
         if let Some(key) = v8::String::new(scope, "cause") {
             object.define_own_property(scope, key.into(), cause, v8::PropertyAttribute::DONT_ENUM);
         }
+    }
+    if let Some(failure) = &exception.module {
+        state.mark_module_failure(scope, object, failure);
     }
     if let Some(host) = &exception.host {
         state.remember_host_error(scope, object, host.clone());

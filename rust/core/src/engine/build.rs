@@ -10,6 +10,7 @@ use super::state::State;
 use crate::error::Error;
 use crate::isolate::{Message, Shared};
 use crate::limits;
+use crate::modules;
 use crate::web;
 
 /// V8's heap after deno_core's own set-up, made when the crate was built.
@@ -95,6 +96,7 @@ pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> 
     let isolate = runtime.v8_isolate();
     state.publish_heap(isolate, true);
     isolate.set_promise_reject_callback(on_reject);
+    modules::install(isolate);
     isolate.set_allow_atomics_wait(false);
     limits::watch_heap(isolate, &state);
     limits::remember_state(&state);

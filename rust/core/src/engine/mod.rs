@@ -4,6 +4,7 @@ mod build;
 mod calls;
 pub(crate) mod compile;
 mod handles;
+mod intrinsics;
 mod rejections;
 mod run;
 mod settle;

@@ -10,13 +10,15 @@ use deno_core::v8;
 
 use super::calls::{Calls, Expected};
 use super::handles::Handles;
+use super::intrinsics::Intrinsics;
 use super::run::Entry;
 use super::settle::Pending;
 use crate::completion::Queue;
-use crate::error::Error;
+use crate::error::{Error, ModuleFailure};
 use crate::host::HostRef;
 use crate::isolate::{CallOutcome, Message, Shared};
 use crate::limits::Buffers;
+use crate::modules::Modules;
 use crate::reply::{CallId, Cause, HostCall, Item, OpId, Ticket};
 use crate::spin::Spin;
 use crate::value::HostFunction;
@@ -50,6 +52,8 @@ pub(crate) struct State {
     pub(super) unreachable: Rc<RefCell<Vec<OpId>>>,
     /// V8 dropped its microtask queue: look for operations that were lost with it.
     pub(super) dropped_microtasks: Cell<bool>,
+    /// ES modules.
+    pub(crate) modules: Modules,
     /// The quota of array buffers.
     pub(crate) buffers: Buffers,
     /// Console messages under way to the host.
@@ -76,7 +80,9 @@ pub(crate) struct State {
     next_error: Cell<u64>,
     /// The private key under which an error carries its number.
     host_key: v8::Global<v8::Private>,
-    intrinsics: Intrinsics,
+    /// The private key under which an error carries the import that failed.
+    module_key: v8::Global<v8::Private>,
+    pub(super) intrinsics: Intrinsics,
     /// Rejected promises that nobody handles yet.
     pub(super) rejections: RefCell<Vec<super::rejections::Rejection>>,
     /// Calls and reports for which nobody was there.
@@ -113,12 +119,14 @@ impl State {
         buffers: Buffers,
     ) -> Self {
         let key = v8::Private::new(scope, None);
+        let module_key = v8::Private::new(scope, None);
         Self {
             shared,
             // SAFETY: copied only to be used on this thread while the isolate lives.
             isolate: unsafe { scope.as_raw_isolate_ptr() },
             context,
             mailbox,
+            modules: Modules::default(),
             buffers,
             console: Arc::default(),
             entries: RefCell::default(),
@@ -138,6 +146,7 @@ impl State {
             host_errors: RefCell::default(),
             next_error: Cell::default(),
             host_key: v8::Global::new(scope, key),
+            module_key: v8::Global::new(scope, module_key),
             intrinsics: Intrinsics::capture(scope),
             rejections: RefCell::default(),
             orphans: RefCell::default(),
@@ -188,32 +197,6 @@ impl State {
         let data = scope.get_continuation_preserved_embedder_data();
         let id = data.is_number().then(|| data.cast::<v8::Number>().value() as OpId)?;
         self.live.borrow().contains_key(&id).then_some(id)
-    }
-
-    /// The primitive in a boxed primitive, without user code.
-    pub(crate) fn unbox<'s>(&self, scope: &mut v8::PinScope<'s, '_>, boxed: v8::Local<'s, v8::Value>) -> Option<v8::Local<'s, v8::Value>> {
-        let index = if boxed.is_boolean_object() {
-            0
-        } else if boxed.is_number_object() {
-            1
-        } else if boxed.is_string_object() {
-            2
-        } else {
-            3
-        };
-        let value_of = v8::Local::new(scope, &self.intrinsics.value_of[index]);
-        value_of.call(scope, boxed, &[])
-    }
-
-    /// Own enumerable string keys; a proxy's traps run.
-    pub(crate) fn keys_of<'s>(
-        &self,
-        scope: &mut v8::PinScope<'s, '_>,
-        object: v8::Local<'s, v8::Object>,
-    ) -> Option<v8::Local<'s, v8::Array>> {
-        let undefined = v8::undefined(scope).into();
-        let object_keys = v8::Local::new(scope, &self.intrinsics.object_keys);
-        object_keys.call(scope, undefined, &[object.into()])?.try_cast().ok()
     }
 
     /// Publishes heap figures for statistics: always when `now`, else if the last ones are a millisecond old.
@@ -284,6 +267,28 @@ impl State {
         self.host_errors.borrow().get(&number).cloned()
     }
 
+    /// Marks an error as that of a failed import.
+    pub(crate) fn mark_module_failure(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        error: v8::Local<'_, v8::Object>,
+        failure: &ModuleFailure,
+    ) -> Option<()> {
+        let specifier = v8::String::new(scope, &failure.specifier)?;
+        let referrer = v8::String::new(scope, &failure.referrer)?;
+        let pair = v8::Array::new_with_elements(scope, &[specifier.into(), referrer.into()]);
+        let key = v8::Local::new(scope, &self.module_key);
+        error.set_private(scope, key, pair.into()).map(|_| ())
+    }
+
+    /// The failed import behind an error.
+    pub(crate) fn module_failure_of(&self, scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Object>) -> Option<ModuleFailure> {
+        let key = v8::Local::new(scope, &self.module_key);
+        let pair: v8::Local<'_, v8::Array> = error.get_private(scope, key)?.try_cast().ok()?;
+        let [specifier, referrer] = [0, 1].map(|index| pair.get_index(scope, index).map(|text| text.to_rust_string_lossy(scope)));
+        Some(ModuleFailure { specifier: specifier?, referrer: referrer? })
+    }
+
     // ---- delivery to the host ------------------------------------------------------------------------------------
 
     /// Sends a host call to the thread it belongs to: the caller's, else the home loop, else any thread that waits.
@@ -347,6 +352,7 @@ impl State {
     pub(super) fn clear(&self) {
         self.pending.borrow_mut().clear();
         self.calls.take();
+        self.modules.clear();
         self.rejections.borrow_mut().clear();
         let functions = self.host_functions.take();
         drop(functions);
@@ -355,36 +361,5 @@ impl State {
         self.orphans.borrow_mut().clear();
         self.deferred.borrow_mut().clear();
         self.host_errors.borrow_mut().clear();
-    }
-}
-
-/// Functions of the language as they were before user code ran.
-struct Intrinsics {
-    /// `Object.keys`: it knows V8's enumeration caches, which the embedder's interface does not use.
-    object_keys: v8::Global<v8::Function>,
-    /// `valueOf` of Boolean, Number, String and BigInt.
-    value_of: [v8::Global<v8::Function>; 4],
-}
-
-impl Intrinsics {
-    fn capture(scope: &mut v8::PinScope<'_, '_>) -> Self {
-        let global = scope.get_current_context().global(scope);
-        let walk = |path: &[&'static str]| {
-            let mut value: v8::Local<'_, v8::Value> = global.into();
-            for name in path {
-                let key = v8::String::new(scope, name)?;
-                value = value.cast::<v8::Object>().get(scope, key.into())?;
-            }
-            Some(v8::Global::new(scope, value.try_cast::<v8::Function>().ok()?))
-        };
-        let function = |path: &[&'static str]| match walk(path) {
-            Some(function) => function,
-            // Every context is born with them, and no user code has run.
-            None => unreachable!("{path:?} is missing"),
-        };
-        Self {
-            object_keys: function(&["Object", "keys"]),
-            value_of: ["Boolean", "Number", "String", "BigInt"].map(|class| function(&[class, "prototype", "valueOf"])),
-        }
     }
 }

@@ -3,7 +3,7 @@
 use deno_core::v8;
 
 use super::call::{promised_operation, waiting_operation};
-use crate::convert::to_v8;
+use crate::convert::{string_to_v8, to_v8};
 use crate::engine::State;
 use crate::error::Error;
 use crate::value::Value;
@@ -25,6 +25,17 @@ pub enum Binding {
         /// The handler.
         function: crate::value::HostFunction,
     },
+    /// The source of a module.
+    Module {
+        /// The module's name.
+        name: String,
+        /// Any string value.
+        source: Value,
+    },
+    /// The function that says what a specifier means, or none.
+    Resolver(Option<crate::value::HostFunction>),
+    /// The function that fetches sources, or none.
+    Loader(Option<crate::value::HostFunction>),
 }
 
 /// Carries a binding out.
@@ -33,6 +44,19 @@ pub(crate) fn bind_global(scope: &mut v8::PinScope<'_, '_>, state: &State, bindi
         Binding::Global { name, value } => {
             let value = to_v8(scope, state, value)?;
             define(scope, &name, value)
+        }
+        Binding::Module { name, source } => {
+            let source = string_to_v8(scope, &source)?;
+            state.modules.add(name, v8::Global::new(scope, source));
+            Ok(())
+        }
+        Binding::Resolver(function) => {
+            state.modules.set_resolver(function);
+            Ok(())
+        }
+        Binding::Loader(function) => {
+            state.modules.set_loader(function);
+            Ok(())
         }
         Binding::Operation { id, function } => {
             state.operations.borrow_mut().insert(id, function);

@@ -2,11 +2,11 @@
 
 use deno_core::v8;
 
-use crate::convert::{arguments_from_v8, make_error, to_v8};
+use crate::convert::{arguments_from_v8, from_v8, make_error, to_v8};
 use crate::engine::{State, state_of};
 use crate::error::{Error, JsException};
 use crate::isolate::CallOutcome;
-use crate::reply::{CallId, HostCall};
+use crate::reply::{CallId, HostCall, OpId};
 use crate::value::{HostFunction, HostMode, Value};
 
 /// V8 callback of every bound function; `data` is its number in the table.
@@ -123,6 +123,29 @@ fn finish_waiting(scope: &mut v8::PinScope<'_, '_>, state: &State, outcome: Call
         },
         Err(exception) => throw(scope, state, &exception),
     }
+}
+
+/// Asks a host function for something on behalf of `owner`; the promise settles with its answer, awaited if it is awaitable.
+pub(crate) fn ask<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    state: &State,
+    function: &HostFunction,
+    args: &[String],
+    owner: Option<OpId>,
+) -> Result<v8::Local<'s, v8::Promise>, Error> {
+    let resolver = v8::PromiseResolver::new(scope).ok_or(Error::Closed)?;
+    let list = v8::Array::new(scope, 0);
+    for (index, arg) in args.iter().enumerate() {
+        let text = v8::String::new(scope, arg).ok_or(Error::Closed)?;
+        list.set_index(scope, index as u32, text.into());
+    }
+    let args = from_v8(scope, state, list.into()).map_err(|error| error.unwrap_or(Error::Cancelled))?;
+    let call = state.shared.next_call();
+    state.expect_call(call, v8::Global::new(scope, resolver), owner);
+    // Run at once on the thread that waits, as a synchronous function; JavaScript, however, goes on.
+    let isolate = std::sync::Arc::clone(&state.shared);
+    state.deliver_call(HostCall { call, target: function.target.id(), wait: true, args, op: owner, isolate });
+    Ok(resolver.get_promise(scope))
 }
 
 /// Posts an async call and returns its promise.

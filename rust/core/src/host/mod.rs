@@ -7,6 +7,6 @@ mod reference;
 
 pub use bind::Binding;
 pub(crate) use bind::bind_global;
-pub(crate) use call::settle_call;
+pub(crate) use call::{ask, settle_call};
 pub(crate) use function::make_function;
 pub use reference::HostRef;

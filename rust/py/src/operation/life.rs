@@ -14,9 +14,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::bridge::LoopBridge;
+use crate::caller::{Caller, KeepAlive, chain_of, passing_exception, start_pending};
 use crate::convert::{Pending, to_py};
 use crate::errors::to_exception;
-use crate::isolate::{Caller, KeepAlive, chain_of, passing_exception, start_pending};
 use crate::table;
 
 use super::state::{Inner, Locals, Operation, Phase, again, cancelled, invalid_state};

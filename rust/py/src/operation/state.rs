@@ -14,9 +14,9 @@ use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 
 use crate::bridge::LoopBridge;
+use crate::caller::{Caller, KeepAlive};
 use crate::convert::Pending;
 use crate::imports;
-use crate::isolate::{Caller, KeepAlive};
 
 use pyo3_async_runtimes::TaskLocals;
 

@@ -1,0 +1,48 @@
+"""Making a runtime without blocking the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ._config import RuntimeConfig
+from ._jsrun import Isolate
+
+if TYPE_CHECKING:
+    from ._runtime import Runtime
+
+
+class Creation:
+    """A runtime that is being made: await it, or enter it with ``async with``."""
+
+    def __init__(self, cls: type[Runtime], config: RuntimeConfig) -> None:
+        self._class = cls
+        self._config = config
+        self._runtime: Runtime | None = None
+
+    async def _create(self) -> Runtime:
+        native, ready = Isolate.create(self._config)
+        try:
+            await ready
+        except BaseException:
+            native.close(False)
+            raise
+        runtime = self._class.__new__(self._class)
+        runtime._config = self._config
+        runtime._native = native
+        runtime._opened()
+        return runtime
+
+    def __await__(self) -> Generator[Any, None, Runtime]:
+        return self._create().__await__()
+
+    async def __aenter__(self) -> Runtime:
+        self._runtime = await self._create()
+        return self._runtime
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._runtime is not None:
+            await self._runtime.aclose()

@@ -1,0 +1,119 @@
+"""ES modules from Python: what a loader may return, and what evaluating a module gives."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+ModuleType: TypeAlias = Literal["js", "json", "text", "bytes", "wasm"]
+
+
+@dataclass(frozen=True)
+class ModuleSource:
+    """The source of a module together with what it is.
+
+    Args:
+        source: text, or bytes (UTF-8 where text is needed).
+        type: ``js``, ``json``, ``text``, ``bytes`` or ``wasm``. An import must ask for it
+            (``with {type: "json"}``); without a type, the source is what the import asks for.
+
+    Example:
+        >>> import jsrun
+        >>> with jsrun.Runtime() as rt:
+        ...     rt.set_module_loader(lambda name: jsrun.modules.ModuleSource('{"answer": 42}', "json"))
+        ...     rt.add_static_module("main", "import data from 'data' with {type: 'json'}; export default data.answer")
+        ...     rt.eval_module("main")["default"]
+        42
+    """
+
+    source: str | bytes
+    type: ModuleType | None = None
+
+
+Source: TypeAlias = str | bytes | ModuleSource
+Resolver: TypeAlias = Callable[[str, str], str | None]
+Loader: TypeAlias = Callable[[str], Source | Awaitable[Source]]
+
+
+class JsModule(Mapping[str, Any]):
+    """The exports of a module: a read-only mapping whose items are attributes too.
+
+    Values are those of the moment when evaluation ended. Functions are `JsFunction`; one that returns an exported
+    variable reads it as it is then.
+    """
+
+    __slots__ = ("_exports", "_specifier")
+
+    def __init__(self, specifier: str, exports: Mapping[str, Any]) -> None:
+        self._specifier = specifier
+        self._exports = exports
+
+    def __getitem__(self, name: str) -> Any:
+        return self._exports[name]
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._exports[name]
+        except KeyError:
+            raise AttributeError(f"module {self._specifier!r} exports no {name!r}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._exports)
+
+    def __len__(self) -> int:
+        return len(self._exports)
+
+    def __repr__(self) -> str:
+        return f"<jsrun module {self._specifier!r}: {', '.join(self._exports)}>"
+
+
+def check_specifier(specifier: object) -> str:
+    """Return a specifier that is a `str`, or raise."""
+    if not isinstance(specifier, str):
+        raise TypeError(f"specifier must be a str, got {type(specifier).__name__}")
+    return specifier
+
+
+def loading(loader: Loader) -> Callable[[str, str], Any]:
+    """Return the function that the engine calls: checks what ``loader`` returns, now or when awaited."""
+
+    def load(name: str, wanted: str) -> Any:
+        found: Any = loader(name)
+        return _later(found, wanted) if inspect.isawaitable(found) else _checked(found, wanted)
+
+    return load
+
+
+async def _later(found: Awaitable[Source], wanted: str) -> str | bytes:
+    return _checked(await found, wanted)
+
+
+def _checked(found: object, wanted: str) -> str | bytes:
+    if isinstance(found, ModuleSource):
+        if found.type is not None and found.type not in get_args(ModuleType):
+            raise ValueError(f"ModuleSource.type must be one of {', '.join(get_args(ModuleType))}, got {found.type!r}")
+        if found.type is not None and found.type != wanted:
+            if wanted == "js":
+                raise TypeError(f"it is {found.type}; import it with {{type: {found.type!r}}}")
+            raise TypeError(f"it is {found.type}, and the import asks for {wanted}")
+        found = found.source
+    if not isinstance(found, (str, bytes)):
+        raise TypeError(f"a loader must return str, bytes or ModuleSource, got {type(found).__name__}")
+    return found
+
+
+def resolving(resolver: Resolver) -> Callable[[str, str], str | None]:
+    """Return the function that the engine calls: checks what ``resolver`` returns."""
+
+    def resolve(specifier: str, referrer: str) -> str | None:
+        name: object = resolver(specifier, referrer)
+        if inspect.iscoroutine(name):
+            name.close()
+            raise TypeError("a resolver must not be async; let the loader do what takes time")
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"a resolver must return a str or None, got {type(name).__name__}")
+        return name
+
+    return resolve

@@ -1,0 +1,86 @@
+//! The host's answers to what a graph needs: each continues the step that asked.
+
+use std::rc::Rc;
+
+use deno_core::v8;
+
+use super::table::Step;
+use crate::convert::describe;
+use crate::engine::{State, state_of};
+use crate::error::JsException;
+use crate::reply::OpId;
+use crate::value::HostFunction;
+
+impl State {
+    /// Asks a host function; its answer continues with `step`.
+    pub(super) fn ask(&self, scope: &mut v8::PinScope<'_, '_>, function: &HostFunction, args: &[String], owner: Option<OpId>, step: Step) {
+        match crate::host::ask(scope, self, function, args, owner) {
+            Ok(promise) => self.after(scope, promise, step),
+            Err(error) => self.answered(scope, step, Err(JsException { message: error.to_string(), ..Default::default() })),
+        }
+    }
+
+    /// Continues with `step` when `promise` is settled.
+    pub(super) fn after<'s>(&self, scope: &mut v8::PinScope<'s, '_>, promise: v8::Local<'s, v8::Promise>, step: Step) {
+        let number = self.modules.next_number();
+        self.modules.steps.borrow_mut().insert(number, step);
+        let data = v8::Number::new(scope, number as f64);
+        let fulfilled = v8::Function::builder(on_fulfilled).data(data.into()).build(scope);
+        let rejected = v8::Function::builder(on_rejected).data(data.into()).build(scope);
+        if let (Some(fulfilled), Some(rejected)) = (fulfilled, rejected) {
+            promise.then2(scope, fulfilled, rejected);
+        }
+    }
+
+    fn answered<'s>(&self, scope: &mut v8::PinScope<'s, '_>, step: Step, outcome: Result<v8::Local<'s, v8::Value>, JsException>) {
+        match step {
+            Step::Resolved { specifier, referrer, kind, target } => {
+                let answer = match outcome {
+                    Ok(value) if value.is_null_or_undefined() => Ok(None),
+                    Ok(value) if value.is_string() => Ok(Some(value.to_rust_string_lossy(scope))),
+                    Ok(_) => Err(("the resolver returned neither a string nor None".to_owned(), None)),
+                    Err(thrown) => Err((format!("the resolver raised {}", thrown.headline()), Some(thrown))),
+                };
+                match answer {
+                    Ok(answer) => self.resolved(scope, answer, specifier, referrer, kind, target),
+                    Err((reason, cause)) => {
+                        let error = self.module_error(scope, &specifier, &referrer, &reason, cause);
+                        self.fail(scope, &target, error);
+                    }
+                }
+            }
+            Step::Fetched(key) => match outcome {
+                Ok(value) => {
+                    let owner = self.current_owner(scope);
+                    self.fetched(scope, &key, value, owner);
+                }
+                Err(thrown) => self.refuse(scope, &key, &format!("the loader raised {}", thrown.headline()), Some(thrown)),
+            },
+            Step::Evaluated(load) => self.settle_load(scope, load, Ok(())),
+        }
+    }
+}
+
+fn take_step(scope: &v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<(Rc<State>, Step)> {
+    let state = state_of(scope);
+    let number = args.data().number_value(scope)? as u64;
+    let step = state.modules.steps.borrow_mut().remove(&number)?;
+    Some((state, step))
+}
+
+fn on_fulfilled<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, _: v8::ReturnValue<'_>) {
+    let Some((state, step)) = take_step(scope, &args) else { return };
+    state.answered(scope, step, Ok(args.get(0)));
+    state.pump(scope);
+}
+
+fn on_rejected<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, _: v8::ReturnValue<'_>) {
+    let Some((state, step)) = take_step(scope, &args) else { return };
+    if let Step::Evaluated(load) = step {
+        state.settle_load(scope, load, Err(args.get(0)));
+    } else {
+        let thrown = describe(scope, &state, args.get(0), None);
+        state.answered(scope, step, Err(thrown));
+    }
+    state.pump(scope);
+}

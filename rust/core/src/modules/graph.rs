@@ -1,0 +1,363 @@
+//! Loading a graph: resolve, fetch, compile, then link and evaluate. The host answers through promises; nothing here waits.
+
+use std::rc::Rc;
+
+use deno_core::v8;
+
+use super::compile::{Compiled, Refused, compile};
+use super::hooks::linked_module;
+use super::specifier;
+use super::table::{Key, Kind, Load, Record, Step, Target, Task};
+use crate::convert::{describe, make_error};
+use crate::engine::State;
+use crate::error::{JsException, ModuleFailure};
+use crate::reply::OpId;
+
+impl State {
+    /// Starts to load, link and evaluate a module; the promise fulfils with its namespace.
+    pub(crate) fn import<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        specifier: &str,
+        referrer: &str,
+        kind: Result<Kind, String>,
+        owner: Option<OpId>,
+        for_host: bool,
+    ) -> Option<v8::Local<'s, v8::Promise>> {
+        let resolver = v8::PromiseResolver::new(scope)?;
+        let promise = resolver.get_promise(scope);
+        let kind = match kind {
+            Ok(kind) => kind,
+            Err(reason) => {
+                let error = self.module_error(scope, specifier, referrer, &reason, None);
+                resolver.reject(scope, error)?;
+                return Some(promise);
+            }
+        };
+        let load = self.modules.next_number();
+        let resolver = v8::Global::new(scope, resolver);
+        let entry = Load { resolver, for_host, owner, root: None, seen: std::collections::HashSet::new(), outstanding: 0 };
+        self.modules.loads.borrow_mut().insert(load, entry);
+        let (specifier, referrer) = (specifier.to_owned(), referrer.to_owned());
+        self.modules.push(Task::Resolve { specifier, referrer, kind, owner, target: Target::Root(load) });
+        self.pump(scope);
+        Some(promise)
+    }
+
+    /// Does what is to be done without waiting.
+    pub(super) fn pump(&self, scope: &mut v8::PinScope<'_, '_>) {
+        if self.modules.pumping.replace(true) {
+            return;
+        }
+        loop {
+            let task = self.modules.tasks.borrow_mut().pop_front();
+            let Some(task) = task else { break };
+            v8::scope!(let scope, scope);
+            match task {
+                Task::Resolve { specifier, referrer, kind, owner, target } => self.resolve(scope, specifier, referrer, kind, owner, target),
+                Task::Visit(load, key) => self.visit(load, key),
+                Task::Fetch(key, owner) => self.fetch(scope, key, owner),
+                Task::Finish(load) => self.link(scope, load),
+            }
+        }
+        self.modules.pumping.set(false);
+    }
+
+    // ---- names ---------------------------------------------------------------------------------------------------
+
+    fn resolve(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        specifier: String,
+        referrer: String,
+        kind: Kind,
+        owner: Option<OpId>,
+        target: Target,
+    ) {
+        let resolver = self.modules.resolver.borrow().clone();
+        let Some(resolver) = resolver else {
+            return self.resolved(scope, None, specifier, referrer, kind, target);
+        };
+        let args = [specifier.clone(), referrer.clone()];
+        self.ask(scope, &resolver, &args, owner, Step::Resolved { specifier, referrer, kind, target });
+    }
+
+    /// A specifier has its meaning: the host's answer, or what it says itself.
+    pub(super) fn resolved(
+        &self,
+        scope: &mut v8::PinScope<'_, '_>,
+        answer: Option<String>,
+        specifier: String,
+        referrer: String,
+        kind: Kind,
+        target: Target,
+    ) {
+        let name = match answer.map_or_else(|| specifier::resolve(&specifier, &referrer), Ok) {
+            Ok(name) => name,
+            Err(reason) => {
+                let error = self.module_error(scope, &specifier, &referrer, &reason, None);
+                return self.fail(scope, &target, error);
+            }
+        };
+        let key = Key { name: Rc::from(name), kind };
+        self.modules.records.borrow_mut().entry(key.clone()).or_insert_with(|| Record::new((specifier, referrer)));
+        match target {
+            Target::Root(load) => {
+                if let Some(load) = self.modules.loads.borrow_mut().get_mut(&load) {
+                    load.root = Some(key.clone());
+                    if load.for_host {
+                        self.modules.main.borrow_mut().get_or_insert_with(|| key.clone());
+                    }
+                }
+                self.modules.push(Task::Visit(load, key));
+            }
+            Target::Request(parent, index) => {
+                let ready = {
+                    let mut records = self.modules.records.borrow_mut();
+                    let Some(record) = records.get_mut(&parent) else { return };
+                    record.requests[index].target = Some(key);
+                    record.unresolved -= 1;
+                    record.unresolved == 0
+                };
+                if ready {
+                    self.ready(&parent);
+                }
+            }
+        }
+    }
+
+    // ---- sources -------------------------------------------------------------------------------------------------
+
+    fn fetch(&self, scope: &mut v8::PinScope<'_, '_>, key: Key, owner: Option<OpId>) {
+        let known = self.modules.statics.borrow().get(&*key.name).cloned();
+        if let Some(source) = known {
+            let source = v8::Local::new(scope, source);
+            return self.fetched(scope, &key, source.into(), owner);
+        }
+        let loader = self.modules.loader.borrow().clone();
+        match loader {
+            Some(loader) => {
+                let args = [key.name.to_string(), key.kind.name().to_owned()];
+                self.ask(scope, &loader, &args, owner, Step::Fetched(key));
+            }
+            None => self.refuse(
+                scope,
+                &key,
+                "there is no module of that name, and no loader: see add_static_module and set_module_loader",
+                None,
+            ),
+        }
+    }
+
+    /// The source of a module is here: a string or bytes.
+    pub(super) fn fetched<'s>(&self, scope: &mut v8::PinScope<'s, '_>, key: &Key, source: v8::Local<'s, v8::Value>, owner: Option<OpId>) {
+        if self.modules.records.borrow().get(key).is_none_or(|record| record.module.is_some()) {
+            return;
+        }
+        v8::tc_scope!(let tc, scope);
+        let compiled = match compile(tc, key, source) {
+            Ok(compiled) => compiled,
+            Err(Refused::Reason(reason)) => return self.refuse(tc, key, &reason, None),
+            Err(Refused::Threw) => {
+                let Some(thrown) = tc.exception() else { return };
+                let message = tc.message();
+                tc.reset();
+                return self.refuse_with(tc, key, thrown, message);
+            }
+        };
+        let Compiled { module, value, requests } = compiled;
+        let referrer = specifier::url_of(&key.name);
+        let global = v8::Global::new(tc, module);
+        self.modules.remember(&global, module.get_identity_hash().get(), key.clone());
+        let unresolved = requests.len();
+        for (index, request) in requests.iter().enumerate() {
+            self.modules.push(Task::Resolve {
+                specifier: request.specifier.clone(),
+                referrer: referrer.clone(),
+                kind: request.kind,
+                owner,
+                target: Target::Request(key.clone(), index),
+            });
+        }
+        if let Some(record) = self.modules.records.borrow_mut().get_mut(key) {
+            record.module = Some(global);
+            record.value = value.map(|value| v8::Global::new(tc, value));
+            record.requests = requests;
+            record.unresolved = unresolved;
+        }
+        if unresolved == 0 {
+            self.ready(key);
+        }
+    }
+
+    /// A record has its module and knows what its imports mean.
+    fn ready(&self, key: &Key) {
+        let (waiters, targets) = {
+            let mut records = self.modules.records.borrow_mut();
+            let Some(record) = records.get_mut(key) else { return };
+            let targets: Vec<Key> = record.requests.iter().filter_map(|request| request.target.clone()).collect();
+            (std::mem::take(&mut record.waiters), targets)
+        };
+        for load in waiters {
+            for target in &targets {
+                self.modules.push(Task::Visit(load, target.clone()));
+            }
+            self.modules.push(Task::Finish(load));
+        }
+    }
+
+    // ---- loads ---------------------------------------------------------------------------------------------------
+
+    /// A load meets a module: it waits for it, or goes on to what it imports.
+    fn visit(&self, load: u64, key: Key) {
+        let mut loads = self.modules.loads.borrow_mut();
+        let Some(entry) = loads.get_mut(&load) else { return };
+        if !entry.seen.insert(key.clone()) {
+            return;
+        }
+        let mut records = self.modules.records.borrow_mut();
+        // It may have failed for another load since this one learned of it: then it is tried anew.
+        let record = records.entry(key.clone()).or_insert_with(|| Record::new((key.name.to_string(), String::new())));
+        if !std::mem::replace(&mut record.fetching, true) {
+            self.modules.push(Task::Fetch(key.clone(), entry.owner));
+        }
+        entry.outstanding += 1;
+        if record.module.is_some() && record.unresolved == 0 {
+            for request in &record.requests {
+                if let Some(target) = &request.target {
+                    self.modules.push(Task::Visit(load, target.clone()));
+                }
+            }
+            self.modules.push(Task::Finish(load));
+        } else {
+            record.waiters.push(load);
+        }
+    }
+
+    /// One module less to wait for; with the last one, the graph is linked and evaluated.
+    fn link(&self, scope: &mut v8::PinScope<'_, '_>, load: u64) {
+        let root = {
+            let mut loads = self.modules.loads.borrow_mut();
+            let Some(entry) = loads.get_mut(&load) else { return };
+            entry.outstanding -= 1;
+            if entry.outstanding > 0 {
+                return;
+            }
+            let Some(root) = entry.root.clone() else { return };
+            root
+        };
+        let module = self.modules.records.borrow().get(&root).and_then(|record| record.module.clone());
+        let Some(module) = module else { return };
+        let module = v8::Local::new(scope, module);
+        v8::tc_scope!(let tc, scope);
+        let linked = module.instantiate_module(tc, linked_module);
+        let promise = if linked == Some(true) { module.evaluate(tc).and_then(|value| value.try_cast::<v8::Promise>().ok()) } else { None };
+        match promise {
+            Some(promise) => self.after(tc, promise, Step::Evaluated(load)),
+            None => {
+                if tc.has_terminated() || tc.is_execution_terminating() {
+                    self.modules.loads.borrow_mut().remove(&load);
+                    return;
+                }
+                let thrown = tc.exception();
+                tc.reset();
+                let thrown = thrown.unwrap_or_else(|| v8::undefined(tc).into());
+                self.settle_load(tc, load, Err(thrown));
+            }
+        }
+    }
+
+    /// Ends a load. A failed one takes the modules with it that never ran, so that it can be tried again.
+    pub(super) fn settle_load<'s>(&self, scope: &mut v8::PinScope<'s, '_>, load: u64, outcome: Result<(), v8::Local<'s, v8::Value>>) {
+        let Some(entry) = self.modules.loads.borrow_mut().remove(&load) else { return };
+        let resolver = v8::Local::new(scope, &entry.resolver);
+        if let Err(thrown) = outcome {
+            self.forget_failed(scope, &entry);
+            resolver.reject(scope, thrown);
+            return;
+        }
+        let module = entry.root.and_then(|root| self.modules.records.borrow().get(&root)?.module.clone());
+        let Some(module) = module else { return };
+        let namespace = v8::Local::new(scope, module).get_module_namespace();
+        if !entry.for_host {
+            resolver.resolve(scope, namespace);
+            return;
+        }
+        let null = v8::null(scope).into();
+        let Some(name) = v8::String::new(scope, ".repl_result") else { return };
+        let wrapper = v8::Object::with_prototype_and_properties(scope, null, &[name.into()], &[namespace]);
+        resolver.resolve(scope, wrapper.into());
+    }
+
+    fn forget_failed(&self, scope: &mut v8::PinScope<'_, '_>, load: &Load) {
+        let mut records = self.modules.records.borrow_mut();
+        for key in &load.seen {
+            let failed = records.get(key).and_then(|record| record.module.as_ref()).is_some_and(|module| {
+                let status = v8::Local::new(scope, module).get_status();
+                matches!(status, v8::ModuleStatus::Uninstantiated | v8::ModuleStatus::Errored)
+            });
+            if failed {
+                records.remove(key);
+            }
+        }
+    }
+
+    // ---- failures ------------------------------------------------------------------------------------------------
+
+    /// What `target` was for cannot go on.
+    pub(super) fn fail<'s>(&self, scope: &mut v8::PinScope<'s, '_>, target: &Target, error: v8::Local<'s, v8::Value>) {
+        match target {
+            Target::Root(load) => self.settle_load(scope, *load, Err(error)),
+            Target::Request(parent, _) => self.drop_record(scope, parent, error),
+        }
+    }
+
+    /// A module that does not come: every load that waits for it fails, and the next import tries again.
+    fn drop_record<'s>(&self, scope: &mut v8::PinScope<'s, '_>, key: &Key, error: v8::Local<'s, v8::Value>) {
+        let Some(record) = self.modules.records.borrow_mut().remove(key) else { return };
+        for load in record.waiters {
+            self.settle_load(scope, load, Err(error));
+        }
+    }
+
+    pub(super) fn refuse(&self, scope: &mut v8::PinScope<'_, '_>, key: &Key, reason: &str, cause: Option<JsException>) {
+        let asked = self.modules.records.borrow().get(key).map(|record| record.asked.clone());
+        let Some((specifier, referrer)) = asked else { return };
+        let error = self.module_error(scope, &specifier, &referrer, reason, cause);
+        self.drop_record(scope, key, error);
+    }
+
+    /// V8 refused the source. A syntax error stays what it is, with its place.
+    fn refuse_with<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        key: &Key,
+        thrown: v8::Local<'s, v8::Value>,
+        message: Option<v8::Local<'s, v8::Message>>,
+    ) {
+        let described = describe(scope, self, thrown, message);
+        let place = described.source.as_ref().map(|at| format!(" ({}:{}:{})", at.file, at.line, at.column)).unwrap_or_default();
+        self.refuse(scope, key, &format!("{}{place}", described.headline()), Some(described));
+    }
+
+    /// The error JavaScript sees; the host gets it back as a module failure.
+    pub(super) fn module_error<'s>(
+        &self,
+        scope: &mut v8::PinScope<'s, '_>,
+        specifier: &str,
+        referrer: &str,
+        reason: &str,
+        cause: Option<JsException>,
+    ) -> v8::Local<'s, v8::Value> {
+        let from = if referrer.is_empty() { String::new() } else { format!(" imported from {referrer:?}") };
+        let exception = JsException {
+            name: Some("ModuleError".into()),
+            message: format!("cannot load module {specifier:?}{from}: {reason}"),
+            module: Some(ModuleFailure { specifier: specifier.to_owned(), referrer: referrer.to_owned() }),
+            host: cause.as_ref().and_then(|cause| cause.host.clone()),
+            cause: cause.filter(|cause| cause.host.is_none()).map(Box::new),
+            ..Default::default()
+        };
+        make_error(scope, self, &exception)
+    }
+}

@@ -1,0 +1,11 @@
+//! ES modules: what they are called, where their source comes from, and how a graph of them is loaded, linked and evaluated.
+
+mod answers;
+mod compile;
+mod graph;
+mod hooks;
+mod specifier;
+mod table;
+
+pub(crate) use hooks::install;
+pub(crate) use table::{Kind, Modules};

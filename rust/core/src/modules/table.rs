@@ -1,0 +1,191 @@
+//! The modules of one isolate: static sources, the host's functions, records by name, and the loads under way.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
+
+use deno_core::v8;
+
+use crate::reply::OpId;
+use crate::value::HostFunction;
+
+/// What a module's source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    JavaScript,
+    Json,
+    Text,
+    Bytes,
+    Wasm,
+}
+
+impl Kind {
+    /// From an import attribute or the host's word.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "js" | "javascript" => Self::JavaScript,
+            "json" => Self::Json,
+            "text" => Self::Text,
+            "bytes" => Self::Bytes,
+            "wasm" => Self::Wasm,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::JavaScript => "js",
+            Self::Json => "json",
+            Self::Text => "text",
+            Self::Bytes => "bytes",
+            Self::Wasm => "wasm",
+        }
+    }
+}
+
+/// A module's identity: the same name imported as another kind is another module.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) name: Rc<str>,
+    pub(super) kind: Kind,
+}
+
+/// One import statement of a module.
+pub(super) struct Request {
+    pub(super) specifier: String,
+    pub(super) kind: Kind,
+    /// What it means, once resolved.
+    pub(super) target: Option<Key>,
+}
+
+/// A module on its way or there.
+pub(super) struct Record {
+    /// The import that asked for it first: specifier and referrer, for messages.
+    pub(super) asked: (String, String),
+    /// Its source was asked for.
+    pub(super) fetching: bool,
+    /// Compiled, once its source came.
+    pub(super) module: Option<v8::Global<v8::Module>>,
+    /// What the default export of a module without code is.
+    pub(super) value: Option<v8::Global<v8::Value>>,
+    pub(super) requests: Vec<Request>,
+    /// Imports without a target yet; with a module and none of these, the record is ready.
+    pub(super) unresolved: usize,
+    /// Loads that go on when it is ready.
+    pub(super) waiters: Vec<u64>,
+}
+
+impl Record {
+    pub(super) fn new(asked: (String, String)) -> Self {
+        Self { asked, fetching: false, module: None, value: None, requests: Vec::new(), unresolved: 0, waiters: Vec::new() }
+    }
+}
+
+/// One `import()` or `eval_module` under way.
+pub(super) struct Load {
+    /// Settles what the caller got.
+    pub(super) resolver: v8::Global<v8::PromiseResolver>,
+    /// The caller is the host: the namespace goes out in the wrapper of a REPL result, so that an export named `then` is only that.
+    pub(super) for_host: bool,
+    pub(super) owner: Option<OpId>,
+    pub(super) root: Option<Key>,
+    pub(super) seen: HashSet<Key>,
+    /// Records it waits for.
+    pub(super) outstanding: usize,
+}
+
+/// What a resolved specifier is for.
+#[derive(Clone)]
+pub(super) enum Target {
+    /// The root of a load.
+    Root(u64),
+    /// An import statement.
+    Request(Key, usize),
+}
+
+/// What waits for the host's answer, or for an evaluation.
+pub(super) enum Step {
+    Resolved { specifier: String, referrer: String, kind: Kind, target: Target },
+    Fetched(Key),
+    Evaluated(u64),
+}
+
+/// Work that needs no answer first; queued, so that a deep graph does not become a deep stack.
+pub(super) enum Task {
+    Visit(u64, Key),
+    Fetch(Key, Option<OpId>),
+    Resolve { specifier: String, referrer: String, kind: Kind, owner: Option<OpId>, target: Target },
+    Finish(u64),
+}
+
+/// A compiled module and its key.
+type Named = (v8::Global<v8::Module>, Key);
+
+/// Everything modules keep.
+#[derive(Default)]
+pub(crate) struct Modules {
+    /// Sources by name.
+    pub(super) statics: RefCell<HashMap<String, v8::Global<v8::String>>>,
+    pub(super) resolver: RefCell<Option<HostFunction>>,
+    pub(super) loader: RefCell<Option<HostFunction>>,
+    pub(super) records: RefCell<HashMap<Key, Record>>,
+    /// Names of compiled modules, by identity hash.
+    pub(super) keys: RefCell<HashMap<i32, Vec<Named>>>,
+    pub(super) loads: RefCell<HashMap<u64, Load>>,
+    pub(super) steps: RefCell<HashMap<u64, Step>>,
+    pub(super) tasks: RefCell<VecDeque<Task>>,
+    /// Tasks are being done further out on the stack.
+    pub(super) pumping: Cell<bool>,
+    /// The first entry module: its `import.meta.main` is true.
+    pub(super) main: RefCell<Option<Key>>,
+    next: Cell<u64>,
+}
+
+impl Modules {
+    /// Makes `source` the module `name`. What was imported under that name before stays with those who have it.
+    pub(crate) fn add(&self, name: String, source: v8::Global<v8::String>) {
+        self.records.borrow_mut().retain(|key, record| *key.name != *name || record.module.is_none());
+        self.statics.borrow_mut().insert(name, source);
+    }
+
+    pub(crate) fn set_resolver(&self, function: Option<HostFunction>) {
+        let before = self.resolver.replace(function);
+        drop(before);
+    }
+
+    pub(crate) fn set_loader(&self, function: Option<HostFunction>) {
+        let before = self.loader.replace(function);
+        drop(before);
+    }
+
+    pub(super) fn next_number(&self) -> u64 {
+        self.next.set(self.next.get() + 1);
+        self.next.get()
+    }
+
+    pub(super) fn push(&self, task: Task) {
+        self.tasks.borrow_mut().push_back(task);
+    }
+
+    /// The key of a compiled module.
+    pub(super) fn key_of(&self, module: v8::Local<'_, v8::Module>) -> Option<Key> {
+        let keys = self.keys.borrow();
+        keys.get(&module.get_identity_hash().get())?.iter().find(|(known, _)| *known == module).map(|(_, key)| key.clone())
+    }
+
+    pub(super) fn remember(&self, module: &v8::Global<v8::Module>, hash: i32, key: Key) {
+        self.keys.borrow_mut().entry(hash).or_default().push((module.clone(), key));
+    }
+
+    /// Drops every handle, before the isolate goes.
+    pub(crate) fn clear(&self) {
+        self.statics.take();
+        self.records.take();
+        self.keys.take();
+        self.loads.take();
+        self.steps.take();
+        self.tasks.take();
+        self.resolver.take();
+        self.loader.take();
+    }
+}

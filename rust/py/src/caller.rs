@@ -1,0 +1,147 @@
+//! Who asks an isolate for something, and the two ways to wait for it: blocking, or on a loop's thread.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsrun_core::commands::Command;
+use jsrun_core::error::Error;
+use jsrun_core::isolate::Shared;
+use jsrun_core::reply::CallId;
+use jsrun_core::value::Value;
+use parking_lot::Mutex;
+use pyo3::PyTraverseError;
+use pyo3::exceptions::PyTypeError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+
+use crate::blocking::{self, Ended};
+use crate::bridge::LoopBridge;
+use crate::convert::{Pending, to_py};
+use crate::errors::to_exception;
+use crate::isolate::Isolate;
+use crate::operation::Operation;
+use crate::{host, imports, table};
+
+/// Who asks for an operation.
+pub(crate) struct Caller {
+    /// The isolate.
+    pub(crate) shared: Arc<Shared>,
+    /// Its timeout, if one was given.
+    pub(crate) timeout: Option<Duration>,
+    /// Name for `repr` and warnings.
+    pub(crate) what: &'static str,
+}
+
+/// Keeps a runtime alive for as long as something of it is in Python's hands; visible to the garbage collector.
+pub(crate) struct KeepAlive(Mutex<Option<Py<Isolate>>>);
+
+impl KeepAlive {
+    /// Holds the isolate behind `shared`.
+    pub(crate) fn new(py: Python<'_>, shared: &Shared) -> Self {
+        Self(Mutex::new(table::isolate(py, shared).map(Bound::unbind)))
+    }
+
+    /// Lets go.
+    pub(crate) fn release(&self) {
+        let isolate = self.0.lock().take();
+        // Outside the lock: this may be the last reference.
+        drop(isolate);
+    }
+
+    /// For `__traverse__`. A collection may start anywhere: never waits for a lock that this thread may hold.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0.try_lock().map_or(Ok(()), |isolate| visit.call(&*isolate))
+    }
+}
+
+/// The host call of this isolate from which the current code runs, if there is one.
+pub(crate) fn chain_of(py: Python<'_>, shared: &Shared) -> PyResult<Option<CallId>> {
+    if host::in_sync_call() { imports::CHAIN.get(py)?.call1((shared.id,))?.extract() } else { Ok(None) }
+}
+
+/// A `BaseException` of a host function that JavaScript let through goes on as itself.
+pub(crate) fn passing_exception(py: Python<'_>, error: &Error, shared: &Shared) -> Option<PyErr> {
+    let Error::JavaScript(exception) = error else { return None };
+    let object = table::get(py, shared, exception.host.as_ref()?.id())?;
+    is_exit(&object).then(|| PyErr::from_value(object))
+}
+
+/// Whether an exception is meant to end the program, not the operation.
+pub(crate) fn is_exit(object: &Bound<'_, PyAny>) -> bool {
+    object.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>() || object.is_instance_of::<pyo3::exceptions::PySystemExit>()
+}
+
+/// Starts the Python awaitables that a value carried to JavaScript.
+pub(crate) fn start_pending<'py>(
+    py: Python<'py>,
+    pending: Pending,
+    place: Option<&Bound<'py, LoopBridge>>,
+    shared: &Arc<Shared>,
+) -> PyResult<()> {
+    for (call, awaitable) in pending {
+        host::start(py, place, None, call, shared, (None, awaitable.into_bound(py)))?;
+    }
+    Ok(())
+}
+
+/// Runs a command and blocks for its end.
+pub(crate) fn run_blocking<'py>(
+    py: Python<'py>,
+    shared: &Arc<Shared>,
+    command: Command,
+    timeout: Option<Duration>,
+    bridge: Option<Bound<'py, LoopBridge>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    host::check_not_inline(py, shared)?;
+    table::sweep(py, shared);
+    let queue = blocking::queue_of(bridge.as_ref())?;
+    // The isolate outlives the call even if its last owner goes meanwhile.
+    let _alive = table::isolate(py, shared);
+    let ticket = shared.ticket(queue, true, timeout, chain_of(py, shared)?);
+    shared.submit(Arc::clone(&ticket), command).map_err(|error| to_exception(py, error, shared))?;
+    match blocking::wait(py, shared, &ticket, bridge.as_ref())? {
+        Ended::Done(outcome) => finish(py, outcome, shared),
+        Ended::Pending => Err(PyTypeError::new_err("a blocking call was told that it is pending")),
+    }
+}
+
+/// The outcome of an operation as Python has it.
+pub(crate) fn finish<'py>(py: Python<'py>, outcome: Result<Value, Error>, shared: &Arc<Shared>) -> PyResult<Bound<'py, PyAny>> {
+    match outcome {
+        Ok(value) => to_py(py, value, shared),
+        Err(error) => Err(passing_exception(py, &error, shared).unwrap_or_else(|| to_exception(py, error, shared))),
+    }
+}
+
+/// Calls a function on a loop's thread: its value if it has one at once, else an awaitable.
+pub(crate) fn call_from_loop<'py>(
+    py: Python<'py>,
+    shared: &Arc<Shared>,
+    command: Command,
+    timeout: Option<Duration>,
+    bridge: &Bound<'py, LoopBridge>,
+    pending: Pending,
+) -> PyResult<Bound<'py, PyAny>> {
+    let caller = Caller { shared: Arc::clone(shared), timeout, what: "call" };
+    let (operation, ticket) = Operation::adopt(py, caller, bridge)?;
+    ticket.tell_pending();
+    start_pending(py, pending, Some(bridge), shared)?;
+    if let Err(error) = shared.submit(Arc::clone(&ticket), command) {
+        bridge.get().forget(ticket.id);
+        operation.call_method0("close")?;
+        return Err(to_exception(py, error, shared));
+    }
+    match blocking::wait(py, shared, &ticket, Some(bridge)) {
+        Ok(Ended::Pending) => Ok(operation.into_any()),
+        Ok(Ended::Done(outcome)) => {
+            bridge.get().forget(ticket.id);
+            Operation::mark_seen(&operation);
+            finish(py, outcome, shared)
+        }
+        Err(error) => {
+            bridge.get().forget(ticket.id);
+            Operation::mark_seen(&operation);
+            Err(error)
+        }
+    }
+}
