@@ -59,6 +59,5 @@ __all__ = [
     "eval",
     "eval_async",
     "get_default_runtime",
-    "modules",
     "undefined",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from modes import Js
 
-from jsrun import JavaScriptError, JavaScriptTimeout, Runtime, undefined
+from jsrun import JavaScriptError, JavaScriptTimeout, ModuleError, Runtime, undefined
 
 MakeRuntime = Callable[..., Runtime]
 WALK = (Path(__file__).parent / "js" / "reachable.js").read_text()
@@ -101,7 +101,7 @@ def test_the_stack_of_a_host_error_shows_no_internal_file(rt: Runtime) -> None:
     ],
 )
 async def test_nothing_can_be_imported(js: Js, specifier: str) -> None:
-    with pytest.raises(JavaScriptError):
+    with pytest.raises(ModuleError):
         await js.eval(f"import('{specifier}')", timeout=10)
     code = f"(async () => {{ try {{ await import('{specifier}') }} catch (e) {{ return e instanceof Error }} }})()"
     assert await js.eval(code, timeout=10) is True
@@ -109,7 +109,7 @@ async def test_nothing_can_be_imported(js: Js, specifier: str) -> None:
 
 async def test_a_json_or_text_import_is_denied_too(js: Js) -> None:
     for kind in ("json", "text", "bytes"):
-        with pytest.raises(JavaScriptError):
+        with pytest.raises(ModuleError):
             await js.eval(f"import('file:///etc/passwd', {{with: {{type: '{kind}'}}}})", timeout=10)
 
 
