@@ -1,11 +1,12 @@
 """jsrun: V8 isolates as citizens of asyncio."""
 
-from . import modules
+from . import modules as modules
 from ._api import bind_function, bind_object, eval, eval_async
 from ._config import RuntimeConfig
 from ._context import close_default_runtime, get_default_runtime
 from ._jsrun import JsFunction, JsPromise
 from ._runtime import Runtime
+from ._snapshot import SnapshotBuilder
 from ._stats import RuntimeStats
 from ._types import ConsoleMessage, JsMap, JsRegExp, JsUndefined, undefined
 from .errors import (
@@ -51,6 +52,7 @@ __all__ = [
     "RuntimeConfig",
     "RuntimeStats",
     "RuntimeTerminated",
+    "SnapshotBuilder",
     "SnapshotError",
     "UnhandledRejectionWarning",
     "bind_function",

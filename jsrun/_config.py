@@ -34,6 +34,7 @@ class RuntimeConfig:
             and every exception of a timer that nothing catches, instead of a warning.
         on_console: called with a `ConsoleMessage` for everything JavaScript writes to its console; implies
             `enable_console`.
+        snapshot: bytes of `SnapshotBuilder.build`, to start from. A snapshot is code: use only what you trust.
 
     Raises:
         TypeError: an option has the wrong type.
@@ -59,6 +60,9 @@ class RuntimeConfig:
     permissions: Iterable[str] = ()
     on_unhandled_rejection: Callable[[JavaScriptError], Any] | None = None
     on_console: Callable[[ConsoleMessage], Any] | None = None
+    snapshot: bytes | None = None
+    # Set by `SnapshotBuilder` alone.
+    _recording: bool = dataclasses.field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         self._check_sizes()
@@ -66,6 +70,8 @@ class RuntimeConfig:
         if self.bootstrap is not None and not isinstance(self.bootstrap, str):
             raise TypeError(f"bootstrap must be a str, got {type(self.bootstrap).__name__}")
         self._check_console()
+        if self.snapshot is not None and not isinstance(self.snapshot, bytes):
+            raise TypeError(f"snapshot must be bytes, got {type(self.snapshot).__name__}")
         if isinstance(self.permissions, str) or not isinstance(self.permissions, Iterable):
             raise TypeError(f"permissions must be several names, such as a list of str, got {self.permissions!r}")
         names = frozenset(self.permissions)

@@ -1,5 +1,6 @@
 //! What an isolate is made with: plain data, validated once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -17,6 +18,10 @@ pub struct Config {
     pub bootstrap: Option<String>,
     /// Deadline of every operation that names none.
     pub timeout: Option<Duration>,
+    /// A snapshot to start from instead of the built-in one; made by an isolate with `recording`.
+    pub snapshot: Option<Arc<[u8]>>,
+    /// The isolate exists to be made a snapshot of, with [`crate::commands::Command::Snapshot`].
+    pub recording: bool,
     /// Whether `console` reaches the host; without, it is silent.
     pub console: bool,
     /// Whether the host wants the values behind console messages too.
@@ -42,6 +47,8 @@ impl Default for Config {
             max_buffer_bytes: 512 << 20,
             bootstrap: None,
             timeout: None,
+            snapshot: None,
+            recording: false,
             console: false,
             console_values: false,
             max_depth: 100,

@@ -44,6 +44,9 @@ pub enum Error {
         /// The exception a getter or a proxy trap threw, if that was the reason.
         cause: Option<Box<JsException>>,
     },
+    /// A snapshot could not be made or used.
+    #[error("{0}")]
+    Snapshot(String),
     /// JavaScript threw.
     #[error("{}", .0.headline())]
     JavaScript(Box<JsException>),

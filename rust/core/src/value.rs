@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::convert::wire::{self, Write};
 use crate::error::JsException;
 use crate::host::HostRef;
 use crate::isolate::Shared;
@@ -148,6 +149,14 @@ impl Value {
     /// A text value from UTF-8.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Utf8(text.into())
+    }
+
+    /// Bytes, on their way to the host.
+    pub(crate) fn bytes(bytes: Vec<u8>) -> Self {
+        let mut notation = vec![wire::BUFFER];
+        notation.varint(bytes.len() as u64);
+        notation.extend_from_slice(&bytes);
+        Self::Wire(Box::new(Wire { bytes: notation, handles: Vec::new() }))
     }
 
     /// Rough size in bytes, for budgets and statistics.

@@ -30,6 +30,8 @@ pub(crate) fn config(options: &Bound<'_, PyAny>) -> PyResult<Config> {
         max_buffer_bytes: size("max_buffer_bytes")?.unwrap_or(base.max_buffer_bytes),
         bootstrap: options.getattr("bootstrap")?.extract()?,
         timeout: timeout::parse(Some(&options.getattr("timeout")?))?,
+        snapshot: options.getattr("snapshot")?.extract::<Option<Vec<u8>>>()?.map(Into::into),
+        recording: options.getattr("_recording")?.extract()?,
         console: options.getattr("enable_console")?.extract::<Option<bool>>()?.unwrap_or(false),
         console_values: !options.getattr("on_console")?.is_none(),
         max_depth: size("max_serialization_depth")?.unwrap_or(base.max_depth),

@@ -47,6 +47,7 @@ pub(crate) fn to_exception(py: Python<'_>, error: Error, shared: &Arc<Shared>) -
         Error::Terminated => &imports::RUNTIME_TERMINATED,
         Error::Timeout(_) => &imports::TIMEOUT,
         Error::HeapLimit { .. } => &imports::HEAP_LIMIT,
+        Error::Snapshot(_) => &imports::SNAPSHOT_ERROR,
         Error::Lost => &imports::LOST,
         Error::Deadlock(_) => &imports::DEADLOCK,
         Error::Panic(_) => &imports::JSRUN_ERROR,

@@ -176,6 +176,11 @@ impl Isolate {
         Operation::create(py, caller, command, Pending::new())
     }
 
+    /// Ends the isolate, which was made for it, and returns a snapshot of it.
+    fn snapshot<'py>(&self, py: Python<'py>, sources: Vec<(bool, String, String)>) -> PyResult<Bound<'py, PyAny>> {
+        run_blocking(py, &self.shared, Command::Snapshot(sources), None, LoopBridge::of_running_or_none(py)?)
+    }
+
     /// Makes `source` the module `name`.
     fn add_module(&self, name: String, source: &Bound<'_, PyAny>) -> PyResult<()> {
         let text = config::source(source)?;

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::host::settle_call;
 use crate::isolate::Message;
 use crate::reply::Ticket;
+use crate::snapshot::Source;
 use crate::value::Value;
 
 /// One request to an isolate.
@@ -25,6 +26,8 @@ pub enum Command {
     Await(AwaitPromise),
     /// Put something on the global.
     Bind(Bind),
+    /// End the isolate, and make a snapshot of it: whether module, name and text of everything it was made from.
+    Snapshot(Vec<(bool, String, String)>),
 }
 
 impl Command {
@@ -35,6 +38,8 @@ impl Command {
             Self::Call(command) => command.run(scope, state),
             Self::Await(command) => command.run(scope, state),
             Self::Bind(command) => command.run(scope, state),
+            // Taken out before: it ends the isolate.
+            Self::Snapshot(_) => Err(Error::Closed),
         }
     }
 }
@@ -78,6 +83,11 @@ fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>,
     if let Some(cause) = state.shared.stopped().or_else(|| ticket.stop.get()) {
         state.shared.unwatch(&ticket);
         ticket.answer(Err(state.error_for(&ticket, cause)));
+        return;
+    }
+    if let Command::Snapshot(sources) = command {
+        let sources = sources.into_iter().map(|(is_module, name, text)| Source { is_module, name, text }).collect();
+        state.snapshot_for.replace(Some((ticket, sources)));
         return;
     }
     match &command {

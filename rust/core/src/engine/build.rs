@@ -1,34 +1,64 @@
 //! Assembles an isolate: limits, snapshot, callbacks, and a global without internals.
 
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use deno_core::{JsRuntime, PollEventLoopOptions, RuntimeOptions, v8};
+use deno_core::{JsRuntime, JsRuntimeForSnapshot, PollEventLoopOptions, RuntimeOptions, v8};
 
+use super::internals::Internals;
 use super::rejections::on_reject;
 use super::state::State;
 use crate::error::Error;
 use crate::isolate::{Message, Shared};
 use crate::limits;
-use crate::modules;
-use crate::web;
-
-/// V8's heap after deno_core's own set-up, made when the crate was built.
-static SNAPSHOT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/startup.snapshot"));
+use crate::snapshot::{self, Start};
+use crate::{modules, web};
 
 /// The `JsRuntime` and the state beside it. Field order is drop order: handles go before the isolate.
 pub(crate) struct Engine {
     /// The tables, shared with V8 callbacks.
     pub(crate) state: Rc<State>,
     /// Owns the isolate.
-    pub(crate) runtime: JsRuntime,
+    pub(super) runtime: Owner,
+    /// What a snapshot needs back on its global.
+    pub(super) internals: Internals,
+    /// What it started from; the last to go.
+    pub(super) start: Start,
+}
+
+/// Owns an isolate: one that runs, or one that a snapshot is made of.
+pub(super) enum Owner {
+    Running(JsRuntime),
+    Recording(JsRuntimeForSnapshot),
+}
+
+impl Deref for Owner {
+    type Target = JsRuntime;
+
+    fn deref(&self) -> &JsRuntime {
+        match self {
+            Self::Running(runtime) => runtime,
+            Self::Recording(runtime) => runtime,
+        }
+    }
+}
+
+impl DerefMut for Owner {
+    fn deref_mut(&mut self) -> &mut JsRuntime {
+        match self {
+            Self::Running(runtime) => runtime,
+            Self::Recording(runtime) => runtime,
+        }
+    }
 }
 
 impl Engine {
     /// Runs `run` in a fresh handle scope of the main context.
     pub(crate) fn scoped<T>(&mut self, run: impl FnOnce(&mut v8::PinScope<'_, '_>, &State) -> T) -> T {
         let state = Rc::clone(&self.state);
-        deno_core::scope!(scope, self.runtime);
+        let runtime: &mut JsRuntime = &mut self.runtime;
+        deno_core::scope!(scope, runtime);
         run(scope, &state)
     }
 
@@ -57,12 +87,21 @@ impl Engine {
 
     /// Frees everything in the order V8 wants.
     pub(crate) fn dispose(self) {
-        let Self { state, mut runtime } = self;
+        let (owner, start) = self.strip();
+        drop(owner);
+        drop(start);
+    }
+
+    /// Lets go of everything that is not V8's, in the order V8 wants.
+    pub(super) fn strip(self) -> (Owner, Start) {
+        let Self { state, mut runtime, internals, start } = self;
+        drop(internals);
         state.clear();
+        limits::unwatch_heap(runtime.v8_isolate());
         runtime.v8_isolate().remove_slot::<Rc<State>>();
         limits::forget_state();
         drop(state);
-        drop(runtime);
+        (runtime, start)
     }
 }
 
@@ -73,25 +112,31 @@ pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> 
     let params = v8::CreateParams::default()
         .heap_limits(config.initial_heap_size.unwrap_or(0), config.max_heap_size)
         .array_buffer_allocator(buffers.allocator().make_shared());
-    let mut runtime = JsRuntime::try_new(RuntimeOptions {
-        startup_snapshot: Some(SNAPSHOT),
+    let start = snapshot::open(config.snapshot.as_deref())?;
+    let options = RuntimeOptions {
+        startup_snapshot: Some(start.heap),
         extensions: web::extensions(),
         skip_op_registration: true,
         create_params: Some(params),
         ..Default::default()
-    })
-    .map_err(|error| Error::Invalid(format!("V8 could not start: {error}")))?;
+    };
+    let runtime = if config.recording {
+        JsRuntimeForSnapshot::try_new(options).map(Owner::Recording)
+    } else {
+        JsRuntime::try_new(options).map(Owner::Running)
+    };
+    let mut runtime = runtime.map_err(|error| Error::Invalid(format!("V8 could not start: {error}")))?;
     let context = runtime.main_context();
     let handle = runtime.v8_isolate().thread_safe_handle();
     shared.set_v8_handle(handle);
-    let state = {
+    let (state, internals) = {
+        let runtime: &mut JsRuntime = &mut runtime;
         deno_core::scope!(scope, runtime);
-        hide_internals(scope)?;
+        let internals = Internals::take(scope)?;
         let state = Rc::new(State::new(scope, Arc::clone(shared), mailbox, context, buffers));
         scope.set_slot(Rc::clone(&state));
-        let setup = web::take_setup(scope)?;
-        web::lend(scope, &state, setup)?;
-        state
+        internals.lend(scope, &state)?;
+        (state, internals)
     };
     let isolate = runtime.v8_isolate();
     state.publish_heap(isolate, true);
@@ -100,17 +145,7 @@ pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> 
     isolate.set_allow_atomics_wait(false);
     limits::watch_heap(isolate, &state);
     limits::remember_state(&state);
-    Ok(Engine { state, runtime })
-}
-
-/// Takes deno_core's own objects off the global. deno_core keeps what it needs; user code has no path to them.
-fn hide_internals(scope: &mut v8::PinScope<'_, '_>) -> Result<(), Error> {
-    let global = scope.get_current_context().global(scope);
-    for name in ["Deno", "__bootstrap", "bootstrap", "__infra"] {
-        let key = v8::String::new(scope, name).ok_or(Error::Closed)?;
-        if global.delete(scope, key.into()) != Some(true) {
-            return Err(Error::Invalid(format!("globalThis.{name} cannot be removed")));
-        }
-    }
-    Ok(())
+    let mut engine = Engine { state, runtime, internals, start };
+    engine.replay()?;
+    Ok(engine)
 }

@@ -250,6 +250,11 @@ impl State {
         }
     }
 
+    /// How many operations wait for a promise.
+    pub(super) fn waiting_count(&self) -> usize {
+        self.pending.borrow().len()
+    }
+
     /// Whether an operation waits for a promise.
     pub(crate) fn has_pending(&self) -> bool {
         !self.pending.borrow().is_empty()

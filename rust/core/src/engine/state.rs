@@ -20,6 +20,7 @@ use crate::isolate::{CallOutcome, Message, Shared};
 use crate::limits::Buffers;
 use crate::modules::Modules;
 use crate::reply::{CallId, Cause, HostCall, Item, OpId, Ticket};
+use crate::snapshot::Source;
 use crate::spin::Spin;
 use crate::value::HostFunction;
 use crate::web::Flood;
@@ -52,6 +53,8 @@ pub(crate) struct State {
     pub(super) unreachable: Rc<RefCell<Vec<OpId>>>,
     /// V8 dropped its microtask queue: look for operations that were lost with it.
     pub(super) dropped_microtasks: Cell<bool>,
+    /// Who waits for the snapshot that is to be made of the isolate, and what it was made from.
+    pub(crate) snapshot_for: RefCell<Option<(Arc<Ticket>, Vec<Source>)>>,
     /// ES modules.
     pub(crate) modules: Modules,
     /// The quota of array buffers.
@@ -126,6 +129,7 @@ impl State {
             isolate: unsafe { scope.as_raw_isolate_ptr() },
             context,
             mailbox,
+            snapshot_for: RefCell::default(),
             modules: Modules::default(),
             buffers,
             console: Arc::default(),

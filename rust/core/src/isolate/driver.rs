@@ -68,7 +68,7 @@ impl Driver {
         *self.loop_waker.thread.lock() = Some(cx.waker().clone());
         loop {
             let served = self.serve_batch();
-            if self.engine.state.shared.is_closing() {
+            if self.engine.state.shared.is_closing() || self.engine.state.snapshot_for.borrow().is_some() {
                 return Poll::Ready(());
             }
             if let Some(cause) = self.engine.state.shared.stopped() {

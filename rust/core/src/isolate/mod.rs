@@ -10,3 +10,4 @@ mod v8_flags;
 pub use handle::{Isolate, Start};
 pub use root::{is_forked, live_isolates, v8_version};
 pub use shared::{CallOutcome, InlineHost, Message, Shared};
+pub(crate) use v8_flags::V8_FLAGS;

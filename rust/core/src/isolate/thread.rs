@@ -48,6 +48,13 @@ fn live(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: &Arc<Tic
 
 /// Ends what is left, then frees V8.
 fn dispose(engine: Engine) {
+    let snapshot_for = engine.state.snapshot_for.take();
+    if let Some((ticket, sources)) = snapshot_for {
+        let made = catch_unwind(AssertUnwindSafe(|| engine.into_snapshot(&sources)));
+        let made = made.unwrap_or_else(|_| Err(Error::Panic("making the snapshot panicked".into())));
+        ticket.answer(made.map(Value::bytes));
+        return;
+    }
     let cause = engine.state.shared.stopped().unwrap_or(Cause::Closed);
     engine.state.end_all(cause);
     engine.dispose();

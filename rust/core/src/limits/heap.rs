@@ -18,6 +18,11 @@ pub(crate) fn watch_heap(isolate: &mut v8::Isolate, state: &Rc<State>) {
     isolate.add_near_heap_limit_callback(near_limit, Rc::as_ptr(state).cast_mut().cast());
 }
 
+/// Takes the callback back: the state goes before the isolate.
+pub(crate) fn unwatch_heap(isolate: &mut v8::Isolate) {
+    isolate.remove_near_heap_limit_callback(near_limit, 0);
+}
+
 unsafe extern "C" fn near_limit(data: *mut c_void, current: usize, initial: usize) -> usize {
     // SAFETY: `data` is the state that `Engine` keeps alive as long as the isolate runs JavaScript; this is its thread.
     let state = unsafe { &*data.cast::<State>() };

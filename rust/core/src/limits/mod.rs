@@ -6,6 +6,6 @@ mod interrupt;
 mod watchdog;
 
 pub(crate) use buffers::Buffers;
-pub(crate) use heap::{recover_heap, watch_heap};
+pub(crate) use heap::{recover_heap, unwatch_heap, watch_heap};
 pub(crate) use interrupt::{fire, forget_state, remember_state};
 pub(crate) use watchdog::{Watchdog, watch_isolate};

@@ -173,5 +173,6 @@ ObjectDefineProperty(globalThis, "__jsrun_setup__", {
     if (offered !== null) {
       performance.setTimeOrigin();
     }
+    return timers.count();
   },
 });

@@ -6,4 +6,4 @@ mod offer;
 
 pub(crate) use extension::extensions;
 pub(crate) use flood::{Admitted, Flood};
-pub(crate) use offer::{lend, take_setup};
+pub(crate) use offer::{SETUP, lend};

@@ -12,15 +12,8 @@ use crate::reply::{ConsoleMessage, Item, Report};
 /// Longest text of one console message, in UTF-16 units.
 const LONGEST: usize = 1 << 20;
 
-/// Takes the snapshot's set-up function off the global.
-pub(crate) fn take_setup<'s>(scope: &mut v8::PinScope<'s, '_>) -> Result<v8::Local<'s, v8::Function>, Error> {
-    let missing = || Error::Invalid("the start-up snapshot has no set-up function".into());
-    let global = scope.get_current_context().global(scope);
-    let key = v8::String::new(scope, "__jsrun_setup__").ok_or_else(missing)?;
-    let setup = global.get(scope, key.into()).ok_or_else(missing)?.try_cast().map_err(|_| missing())?;
-    global.delete(scope, key.into());
-    Ok(setup)
-}
+/// Name under which the snapshot's scripts leave their set-up function on the global.
+pub(crate) const SETUP: &str = "__jsrun_setup__";
 
 /// Hands the host's functions to the snapshot's scripts.
 pub(crate) fn lend(scope: &mut v8::PinScope<'_, '_>, state: &State, setup: v8::Local<'_, v8::Function>) -> Result<(), Error> {

@@ -5,6 +5,7 @@ import { core, primordials } from "ext:core/mod.js";
 const {
   MapPrototypeDelete,
   MapPrototypeGet,
+  MapPrototypeGetSize,
   MapPrototypeSet,
   ReflectApply,
   SafeMap,
@@ -66,6 +67,10 @@ function stop(id) {
     core.cancelTimer(entry.timer);
     MapPrototypeDelete(active, id);
   }
+}
+
+export function count() {
+  return MapPrototypeGetSize(active);
 }
 
 export function setTimeout(callback, timeout = 0, ...args) {

@@ -1,0 +1,140 @@
+//! The envelope of a user's snapshot. V8 trusts the bytes it gets; this is what makes them worth it.
+//!
+//! Layout, numbers little-endian: magic, 32 bytes identity of the engine, 32 bytes digest of what follows; then parts with their lengths in front: V8's
+//! part, and what it was made from: kind, name and text of each script and static module. The digest guards against damage, not against forgery: a snapshot is code, as trusted as its source.
+
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+use crate::isolate::v8_version;
+
+const MAGIC: &[u8; 8] = b"jsrun\0s1";
+const MODULE: &[u8] = b"m";
+const SCRIPT: &[u8] = b"s";
+#[cfg(test)]
+const HEADER: usize = 8 + 32 + 32;
+
+/// What made a snapshot: only the very same engine can use it.
+fn identity(built_in: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in [env!("CARGO_PKG_VERSION"), v8_version(), crate::isolate::V8_FLAGS, std::env::consts::ARCH, std::env::consts::OS] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    // Extensions, scripts and their order are in the built-in snapshot.
+    hash.update(Sha256::digest(built_in));
+    hash.finalize().into()
+}
+
+/// A snapshot as its parts.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Parts<'a> {
+    pub(super) digest: [u8; 32],
+    /// V8's part.
+    pub(super) heap: &'a [u8],
+    /// What it was made from, in order.
+    pub(super) sources: Vec<Source>,
+}
+
+/// A script that ran, or a module that is there to be imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Source {
+    pub(crate) is_module: bool,
+    pub(crate) name: String,
+    pub(crate) text: String,
+}
+
+/// Puts a snapshot into its envelope.
+pub(crate) fn seal(heap: &[u8], sources: &[Source]) -> Vec<u8> {
+    let mut body = Vec::with_capacity(heap.len() + 64);
+    put(&mut body, heap);
+    for source in sources {
+        put(&mut body, if source.is_module { MODULE } else { SCRIPT });
+        put(&mut body, source.name.as_bytes());
+        put(&mut body, source.text.as_bytes());
+    }
+    let mut sealed = Vec::with_capacity(body.len() + 128);
+    sealed.extend_from_slice(MAGIC);
+    sealed.extend_from_slice(&identity(super::built_in()));
+    sealed.extend_from_slice(&Sha256::digest(&body));
+    sealed.extend_from_slice(&body);
+    sealed
+}
+
+fn put(out: &mut Vec<u8>, part: &[u8]) {
+    out.extend_from_slice(&(part.len() as u64).to_le_bytes());
+    out.extend_from_slice(part);
+}
+
+fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, tail) = rest.split_first_chunk::<8>()?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+    let (part, tail) = tail.split_at_checked(length)?;
+    *rest = tail;
+    Some(part)
+}
+
+fn source(rest: &mut &[u8]) -> Option<Source> {
+    let is_module = match take(rest)? {
+        MODULE => true,
+        SCRIPT => false,
+        _ => return None,
+    };
+    let [name, text] = [take(rest)?, take(rest)?].map(|part| std::str::from_utf8(part).ok().map(str::to_owned));
+    Some(Source { is_module, name: name?, text: text? })
+}
+
+/// Takes a snapshot out of its envelope.
+pub(super) fn unseal(bytes: &[u8]) -> Result<Parts<'_>, Error> {
+    let refused = |reason: &str| Error::Snapshot(format!("these bytes are no usable snapshot: {reason}"));
+    let Some((magic, rest)) = bytes.split_first_chunk::<8>() else { return Err(refused("they are too short")) };
+    if magic != MAGIC {
+        return Err(refused("they were not made by jsrun.SnapshotBuilder"));
+    }
+    let Some((made_by, rest)) = rest.split_first_chunk::<32>() else { return Err(refused("they are cut off")) };
+    if *made_by != identity(super::built_in()) {
+        return Err(refused("another build of jsrun or V8 made them; build the snapshot again with this one"));
+    }
+    let Some((digest, body)) = rest.split_first_chunk::<32>() else { return Err(refused("they are cut off")) };
+    if *digest != <[u8; 32]>::from(Sha256::digest(body)) {
+        return Err(refused("they are damaged or cut off"));
+    }
+    let damaged = || refused("their parts do not add up");
+    let mut rest = body;
+    let heap = take(&mut rest).ok_or_else(damaged)?;
+    let mut sources = Vec::new();
+    while !rest.is_empty() {
+        sources.push(source(&mut rest).ok_or_else(damaged)?);
+    }
+    Ok(Parts { digest: *digest, heap, sources })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HEADER, Source, seal, unseal};
+
+    #[test]
+    fn what_is_sealed_comes_out_again() {
+        let source = |is_module, name: &str, text: &str| Source { is_module, name: name.into(), text: text.into() };
+        let sources = vec![source(true, "a", "export {}"), source(false, "ä", "")];
+        let sealed = seal(b"heap", &sources);
+        let parts = unseal(&sealed).unwrap();
+        assert_eq!((parts.heap, &parts.sources), (&b"heap"[..], &sources));
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_refused() {
+        let sealed = seal(b"some heap", &[Source { is_module: true, name: "m".into(), text: "x".into() }]);
+        for at in 0..sealed.len() {
+            assert!(unseal(&sealed[..at]).is_err(), "cut at {at}");
+            for bit in 0..8 {
+                let mut damaged = sealed.clone();
+                damaged[at] ^= 1 << bit;
+                assert!(unseal(&damaged).is_err(), "bit {bit} of byte {at}");
+            }
+        }
+        let longer = [&sealed[..], b"x"].concat();
+        assert!(unseal(&longer).is_err());
+        assert!(sealed.len() > HEADER);
+    }
+}
