@@ -89,7 +89,8 @@ def test_web_objects_survive(runtimes: MakeRuntime) -> None:
     rt = runtimes(
         snapshot=build(
             """globalThis.kept = {url: new URL('https://a.example/?q=1'), bytes: new Uint8Array(1000).fill(3),
-               when: new Date(5), map: new Map([[1, {a: 1}]]), pattern: /x/g, encoder: new TextEncoder(), target: new EventTarget(),
+               when: new Date(5), map: new Map([[1, {a: 1}]]), pattern: /x/g, encoder: new TextEncoder(),
+               target: new EventTarget(),
                abort: new AbortController()}; kept.target.addEventListener('e', () => { kept.heard = true })"""
         )
     )
