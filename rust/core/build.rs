@@ -1,5 +1,7 @@
 //! Makes the start-up snapshot, so that isolates start from a ready heap and read no file at run time.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a build that cannot go on says so and stops")]
+
 use std::path::PathBuf;
 
 use deno_core::{JsRuntime, JsRuntimeForSnapshot, RuntimeOptions};

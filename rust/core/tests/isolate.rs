@@ -1,5 +1,7 @@
 //! The engine through its public interface, without Python: one file, because each test binary links V8.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
