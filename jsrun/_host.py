@@ -141,8 +141,9 @@ def forget(call: int) -> asyncio.CancelledError:
 
 
 def listen(isolate: int, config: Any) -> None:
-    """Send what ``isolate`` reports to the handlers of its configuration."""
-    _listeners[isolate] = config
+    """Send what ``isolate`` reports to the handlers of its configuration, if it has any."""
+    if config.on_unhandled_rejection is not None or config.on_console is not None:
+        _listeners[isolate] = config
 
 
 def report(isolate: int, error: JavaScriptError, of_promise: bool) -> None:

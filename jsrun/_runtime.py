@@ -11,7 +11,6 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from types import TracebackType
 from typing import Any, TypeVar, overload
 
-from . import _host
 from ._binding import bound_function, bound_object, check_name, guarded, permission_names
 from ._config import RuntimeConfig, resolve
 from ._convert import is_async
@@ -75,8 +74,6 @@ class Runtime:
     def _opened(self) -> None:
         self._next_operation = 1
         self._operations: set[str] = set()
-        if self._config.on_unhandled_rejection is not None or self._config.on_console is not None:
-            _host.listen(self._native.id, self._config)
         _open.add(self)
 
     # ---- evaluation ----------------------------------------------------------------------------------------------

@@ -57,6 +57,12 @@ class Js:
             return await self.rt.eval_async(code, **options)
         return self.rt.eval(code, **options)
 
+    async def eval_module(self, specifier: str, **options: Any) -> Any:
+        """`rt.eval_module` or `await rt.eval_module_async`."""
+        if self.awaited:
+            return await self.rt.eval_module_async(specifier, **options)
+        return self.rt.eval_module(specifier, **options)
+
     async def call(self, function: Any, *args: Any, **options: Any) -> Any:
         """`fn(...)`, awaited where that is needed, or `await fn.call_async(...)`."""
         if self.awaited:

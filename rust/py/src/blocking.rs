@@ -152,7 +152,7 @@ pub(crate) fn dispatch(py: Python<'_>, item: Item, bridge: Option<&Bound<'_, Loo
         Item::Pending(_) => {}
         Item::Call(call) => return host::perform(py, call, bridge),
         Item::Abandon(calls) => host::abandon(py, calls),
-        Item::Report(isolate, report) => host::report(py, &isolate, report),
+        Item::Report(isolate, report) => return host::report(py, &isolate, report),
     }
     Ok(())
 }

@@ -169,7 +169,7 @@ impl LoopBridge {
         this.queue.arm();
         let found = slf.py().detach(|| this.spin.lock().until(|| this.queue.is_ready()));
         // Still armed: nobody writes the descriptor while this thread takes what is there. It must not stay so, or nobody ever would.
-        let handled = if found { Self::dispatch_all(slf, std::iter::from_fn(|| this.queue.try_next())) } else { Ok(()) };
+        let handled = if found { Self::dispatch_all(slf, std::iter::from_fn(|| this.queue.try_next()).take(BATCH)) } else { Ok(()) };
         if this.queue.disarm() {
             return handled.and(Self::drain(slf));
         }

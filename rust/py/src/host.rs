@@ -118,10 +118,15 @@ pub(crate) fn abandon(py: Python<'_>, calls: Vec<CallId>) {
     }
 }
 
-/// Passes on news that belong to no operation.
-pub(crate) fn report(py: Python<'_>, shared: &Arc<Shared>, report: Report) {
-    if let Err(error) = tell(py, shared, report) {
-        error.write_unraisable(py, None);
+/// Passes on news that belong to no operation. An error is a Ctrl-C or an exit in the user's handler.
+pub(crate) fn report(py: Python<'_>, shared: &Arc<Shared>, report: Report) -> PyResult<()> {
+    match tell(py, shared, report) {
+        Err(error) if is_exit(error.value(py)) => Err(error),
+        Err(error) => {
+            error.write_unraisable(py, None);
+            Ok(())
+        }
+        Ok(()) => Ok(()),
     }
 }
 

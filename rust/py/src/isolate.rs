@@ -67,6 +67,8 @@ impl Isolate {
         })?;
         let shared = Arc::clone(isolate.shared());
         inline.attach(&shared);
+        // Before anything runs: the bootstrap script may write to the console.
+        imports::LISTEN.get(options.py())?.call1((shared.id, options))?;
         Ok((Self { isolate: Mutex::new(Some(isolate)), shared, objects: Mutex::default() }, start))
     }
 

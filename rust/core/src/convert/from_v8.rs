@@ -191,7 +191,8 @@ impl<'s, 'a> Walker<'s, 'a> {
             self.array(scope, object.cast())
         } else if value.is_function() {
             let function = object.cast::<v8::Function>();
-            let name = function.get_name(scope).to_rust_string_lossy(scope);
+            // V8 has no name for a callable proxy, and reading one would run its traps.
+            let name = if value.is_proxy() { String::new() } else { function.get_name(scope).to_rust_string_lossy(scope) };
             let handle = state.keep(
                 RemoteKind::Function,
                 name,

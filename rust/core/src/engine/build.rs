@@ -64,14 +64,22 @@ impl Engine {
 
     /// One turn of deno_core's event loop. Errors it reports belong to no operation.
     pub(crate) fn poll_event_loop(&mut self, cx: &mut std::task::Context<'_>) {
+        /// Errors in a row after which the loop gets its rest.
+        const MOST: usize = 16;
         let state = Rc::clone(&self.state);
-        let runtime = &mut self.runtime;
-        let polled = state.event_loop_turn(|| runtime.poll_event_loop(cx, PollEventLoopOptions::default()));
-        if self.runtime.v8_isolate().is_execution_terminating() {
-            self.runtime.v8_isolate().cancel_terminate_execution();
+        for _ in 0..MOST {
+            let runtime: &mut JsRuntime = &mut self.runtime;
+            let polled = state.event_loop_turn(|| runtime.poll_event_loop(cx, PollEventLoopOptions::default()));
+            let terminated = state.take_termination(self.runtime.v8_isolate());
+            // Nothing here may end the isolate: rejections go through our own callback, and module errors reach their own promise. But an error leaves
+            // the loop without a date for its next turn.
+            if !terminated && !matches!(polled, Some(std::task::Poll::Ready(Err(_)))) {
+                break;
+            }
         }
-        // Nothing here may end the isolate: rejections go through our own callback, and module errors reach their own promise.
-        drop(polled);
+        if state.has_rejections() {
+            self.scoped(|scope, state| state.report_rejections(scope));
+        }
     }
 
     /// Publishes heap figures for statistics.
@@ -117,6 +125,7 @@ pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> 
         startup_snapshot: Some(start.heap),
         extensions: web::extensions(),
         skip_op_registration: true,
+        shared_array_buffer_store: Some(deno_core::SharedArrayBufferStore::default()),
         create_params: Some(params),
         ..Default::default()
     };

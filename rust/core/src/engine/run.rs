@@ -131,11 +131,18 @@ impl State {
     /// Takes the entry off again. Afterwards V8 is not terminating, whatever happened inside.
     fn end(&self, scope: &mut v8::PinScope<'_, '_>, previous: v8::Local<'_, v8::Value>) {
         self.entries.borrow_mut().pop();
-        // `is_execution_terminating` does not show a request that came when no JavaScript was left to stop.
-        if self.terminating.take() || scope.is_execution_terminating() {
-            scope.cancel_terminate_execution();
-        }
+        self.take_termination(scope);
         scope.set_continuation_preserved_embedder_data(previous);
+    }
+
+    /// Takes a request to terminate back, whether it was met or came too late; returns whether there was one.
+    pub(super) fn take_termination(&self, isolate: &mut v8::Isolate) -> bool {
+        // `is_execution_terminating` does not show a request that came when no JavaScript was left to stop.
+        let requested = self.terminating.take() || isolate.is_execution_terminating();
+        if requested {
+            isolate.cancel_terminate_execution();
+        }
+        requested
     }
 
     /// The error of a run that left by exception or termination. Called with the `TryCatch` that caught it.

@@ -66,6 +66,8 @@ impl Driver {
     /// Ready when the isolate is to end.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         *self.loop_waker.thread.lock() = Some(cx.waker().clone());
+        // A wait that is still registered would take the wake-up for a message from whoever receives inside a host call.
+        self.mail = None;
         loop {
             let served = self.serve_batch();
             if self.engine.state.shared.is_closing() || self.engine.state.snapshot_for.borrow().is_some() {

@@ -8,10 +8,10 @@ import { forgetHooks } from "ext:jsrun_web/hooks.js";
 
 const {
   ArrayPrototypeForEach,
-  Error,
   FunctionPrototypeCall,
   ObjectDefineProperty,
   ObjectKeys,
+  ObjectSetPrototypeOf,
   PromisePrototypeThen,
   PromiseResolve,
   TypeError,
@@ -23,7 +23,7 @@ const url = load("00_url");
 const pattern = load("01_urlpattern");
 const exceptions = load("01_dom_exception");
 const event = load("02_event");
-const clone = load("02_structured_clone");
+load("02_structured_clone");
 load("02_timers");
 const abort = load("03_abort_signal");
 const base64 = load("05_base64");
@@ -37,32 +37,18 @@ const performance = load("15_performance");
 load("00_infra");
 load("01_mimesniff");
 
+const webidl = core.loadExtScript("ext:deno_webidl/00_webidl.js");
+
 // What this isolate's host offers; null while a snapshot is made.
 let host = null;
 
 // https://html.spec.whatwg.org/multipage/webappapis.html#report-the-exception
-let reporting = false;
 function report(error) {
-  if (reporting) {
-    host?.report(error);
-    return;
-  }
-  reporting = true;
   try {
-    const told = new event.ErrorEvent("error", { error, message: messageOf(error), cancelable: true });
-    if (globalThis.dispatchEvent(told)) {
-      host?.report(error);
-    }
-  } finally {
-    reporting = false;
-  }
-}
-
-function messageOf(error) {
-  try {
-    return `Uncaught ${error}`;
+    event.reportException(error);
   } catch {
-    return "Uncaught exception";
+    // Whatever user code did to events and errors, the host hears of this one.
+    host?.report(error);
   }
 }
 
@@ -82,6 +68,12 @@ function queueMicrotask(callback) {
 core.setReportExceptionCallback(report);
 event.saveGlobalThisReference(globalThis);
 event.setEventTargetData(globalThis);
+// The global object is an EventTarget.
+globalThis[webidl.brand] = webidl.brand;
+ObjectSetPrototypeOf(globalThis, event.EventTarget.prototype);
+ArrayPrototypeForEach(["IndexSizeError", "InvalidCharacterError", "InvalidStateError", "OperationError", "SyntaxError"], (name) => {
+  core.registerErrorBuilder(`DOMException${name}`, (message) => new exceptions.DOMException(message, name));
+});
 
 // Interfaces and functions: like a browser's, writable and not enumerable.
 const hidden = {
@@ -130,22 +122,19 @@ const hidden = {
 };
 // Operations and objects of the global scope: enumerable, as the standards have them.
 const shown = {
-  addEventListener: event.EventTarget.prototype.addEventListener,
   atob: base64.atob,
   btoa: base64.btoa,
   clearInterval: timers.clearInterval,
   clearTimeout: timers.clearTimeout,
   console: makeConsole(load("01_console"), () => host),
   crypto: makeCrypto(() => host, exceptions),
-  dispatchEvent: event.EventTarget.prototype.dispatchEvent,
   performance: performance.performance,
   queueMicrotask,
-  removeEventListener: event.EventTarget.prototype.removeEventListener,
   reportError: event.reportError,
   self: globalThis,
   setInterval: timers.setInterval,
   setTimeout: timers.setTimeout,
-  structuredClone: clone.structuredClone,
+  structuredClone: ports.structuredClone,
 };
 
 function define(values, enumerable) {
@@ -172,6 +161,9 @@ ObjectDefineProperty(globalThis, "__jsrun_setup__", {
     host = offered;
     if (offered !== null) {
       performance.setTimeOrigin();
+      // They need the fetch that is not there, and V8 ends the process without its callback.
+      delete globalThis.WebAssembly?.compileStreaming;
+      delete globalThis.WebAssembly?.instantiateStreaming;
     }
     return timers.count();
   },

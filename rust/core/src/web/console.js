@@ -14,6 +14,7 @@ const {
   ReflectApply,
   SafeMap,
   StringPrototypeRepeat,
+  StringPrototypeReplace,
   StringPrototypeReplaceAll,
   Symbol,
   SymbolToStringTag,
@@ -118,12 +119,10 @@ export function makeConsole(inspector, hostOf) {
       MapPrototypeDelete(clocks, label(given));
     },
     trace(...args) {
-      const error = new primordials.Error();
-      error.name = "Trace";
-      if (args.length > 0) {
-        error.message = inspector.inspectArgs(args, { __proto__: null, colors: false });
-      }
-      send("error", [error.stack]);
+      const text = args.length > 0 ? inspector.inspectArgs(args, { __proto__: null, colors: false }) : "";
+      const error = new primordials.Error(text);
+      primordials.ErrorCaptureStackTrace(error, methods.trace);
+      send("error", [StringPrototypeReplace(error.stack, "Error", "Trace")]);
     },
   };
   ArrayPrototypeForEach(["debug", "log", "info", "warn", "error"], (name) => {

@@ -4,6 +4,6 @@ mod extension;
 mod flood;
 mod offer;
 
-pub(crate) use extension::extensions;
+pub(crate) use extension::{extensions, report_to};
 pub(crate) use flood::{Admitted, Flood};
 pub(crate) use offer::{SETUP, lend};

@@ -18,6 +18,7 @@ pub(crate) const SETUP: &str = "__jsrun_setup__";
 /// Hands the host's functions to the snapshot's scripts.
 pub(crate) fn lend(scope: &mut v8::PinScope<'_, '_>, state: &State, setup: v8::Local<'_, v8::Function>) -> Result<(), Error> {
     let refused = || Error::Invalid("the start-up snapshot refused its host".into());
+    super::report_to(uncaught);
     let offer = v8::Object::new(scope);
     for (name, function) in [
         ("report", v8::Function::new(scope, on_uncaught)),
@@ -55,10 +56,15 @@ fn on_print<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArgu
     state.deliver_for(owner, Item::Report(Arc::clone(&state.shared), Report::Console(Box::new(message))));
 }
 
-/// `report(error)`: nobody caught it, and no operation is at fault.
+/// `report(error)`.
 fn on_uncaught<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, _: v8::ReturnValue<'_>) {
+    uncaught(scope, args.get(0));
+}
+
+/// Nobody caught it, and no operation is at fault.
+fn uncaught<'s>(scope: &mut v8::PinScope<'s, '_>, error: v8::Local<'s, v8::Value>) {
     let state = state_of(scope);
-    let exception = describe(scope, &state, args.get(0), None);
+    let exception = describe(scope, &state, error, None);
     let owner = state.current_owner(scope);
     state.deliver_for(owner, Item::Report(Arc::clone(&state.shared), Report::Uncaught(Box::new(exception))));
 }
