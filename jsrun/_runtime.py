@@ -263,8 +263,10 @@ class Runtime:
         """
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, got {type(name).__name__}")
-        if not name:
-            raise ValueError("name must not be empty")
+        if not isinstance(source, str):
+            raise TypeError(f"source must be a str, got {type(source).__name__}")
+        if not name or name.startswith(("/", "./", "../")) or name in {".", ".."}:
+            raise ValueError(f"a module's name must not be empty or relative, got {name!r}")
         self._native.add_module(name, source)
 
     def set_module_resolver(self, resolver: Resolver | None) -> None:

@@ -53,6 +53,9 @@ class JsModule(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:
         return self._exports[name]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return JsModule, (self._specifier, self._exports)
+
     def __getattr__(self, name: str) -> Any:
         try:
             return self._exports[name]

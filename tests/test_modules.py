@@ -48,14 +48,12 @@ async def test_a_name_and_its_url(js: Js, name: str, url: str) -> None:
     assert (await js.eval(f"import({json.dumps(name)})"))["default"] == url
 
 
-@pytest.mark.xfail(strict=True, reason="url_of: Url::set_path takes a leading ? or # for the start of a query")
 def test_a_name_that_begins_oddly(rt: Runtime) -> None:
     add(rt, {"#internal": "export default import.meta.url", "?": "export default import.meta.url"})
     assert rt.eval_module("#internal").default == "jsrun:///%23internal"
     assert rt.eval_module("?").default == "jsrun:///%3F"
 
 
-@pytest.mark.xfail(strict=True, reason="a name that begins with / is added, and no import can ever mean it")
 @pytest.mark.parametrize("name", ["/lib/a.js", "./a.js"])
 def test_a_name_that_can_be_added_can_be_imported(rt: Runtime, name: str) -> None:
     try:
@@ -278,7 +276,6 @@ async def test_the_first_entry_module_is_main(js: Js) -> None:
     assert (await js.eval_module("c")).default is False
 
 
-@pytest.mark.xfail(strict=True, reason="an entry module that never came is main all the same")
 def test_a_failed_entry_module_is_not_main(rt: Runtime) -> None:
     with pytest.raises(ModuleError):
         rt.eval_module("typing-error")
@@ -286,7 +283,6 @@ def test_a_failed_entry_module_is_not_main(rt: Runtime) -> None:
     assert rt.eval_module("a").default is True
 
 
-@pytest.mark.xfail(strict=True, reason="resolve() does not turn jsrun:///name, as import.meta gives it, back into name")
 @pytest.mark.parametrize("url", ["import.meta.url", "import.meta.resolve('./b')", "import.meta.resolve('lib/b')"])
 def test_what_import_meta_says_can_be_imported(rt: Runtime, url: str) -> None:
     add(rt, {"lib/a": f"export default () => import({url})", "lib/b": "export default 1"})

@@ -137,7 +137,6 @@ def test_an_empty_module(rt: Runtime) -> None:
     assert not rt.eval_module("m")
 
 
-@pytest.mark.xfail(strict=True, raises=RecursionError, reason="__getattr__ asks for _exports before it is set")
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda module: pickle.loads(pickle.dumps(module))])
 def test_a_module_of_plain_values_can_be_copied(rt: Runtime, again: Callable[[Any], Any]) -> None:
     add(rt, {"m": "export default {a: [1]}"})
@@ -181,7 +180,6 @@ def test_a_source_is_a_str(rt: Runtime, source: Any) -> None:
         rt.add_static_module("m", source)
 
 
-@pytest.mark.xfail(strict=True, reason="the text says 'code must be a str', after the argument of eval")
 def test_a_wrong_source_is_called_source(rt: Runtime) -> None:
     with pytest.raises(TypeError, match="source must be a str, got int"):
         rt.add_static_module("m", 1)  # type: ignore[arg-type]
@@ -253,7 +251,6 @@ async def test_modules_in_the_statistics(js: Js) -> None:
     assert after.timeouts == 1
 
 
-@pytest.mark.xfail(strict=True, reason="EvalModule is counted as Eval")
 async def test_evaluating_a_module_counts_as_no_evaluation_of_a_script(js: Js) -> None:
     add(js.rt, {"m": "export default 1"})
     await js.eval_module("m")

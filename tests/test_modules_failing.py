@@ -158,7 +158,6 @@ def test_the_syntax_error_itself_knows_its_place(rt: Runtime) -> None:
     assert caught.value.__cause__.source == ("jsrun:///m", 2, 7, "const = 2;")
 
 
-@pytest.mark.xfail(strict=True, reason="V8 knows no file for JSON and wasm: the text ends in (:1:2) and (:0:0)")
 @pytest.mark.parametrize(("kind", "source"), [("json", b"{a"), ("wasm", b"x")])
 def test_a_place_without_a_file_is_not_shown(rt: Runtime, kind: str, source: bytes) -> None:
     rt.set_module_loader(lambda name: source)

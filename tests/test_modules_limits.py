@@ -50,7 +50,6 @@ def test_the_runtimes_default_timeout_holds(runtimes: MakeRuntime) -> None:
 ONCE = "if (!globalThis.mended) for (;;); export default 1"
 
 
-@pytest.mark.xfail(strict=True, reason="a load whose evaluation was terminated does not forget its modules")
 @pytest.mark.parametrize("name", ["m", "user"])
 def test_a_stopped_module_can_be_tried_again(rt: Runtime, name: str) -> None:
     add(rt, {"m": ONCE, "user": "export {default} from 'm'"})
@@ -60,7 +59,6 @@ def test_a_stopped_module_can_be_tried_again(rt: Runtime, name: str) -> None:
     assert rt.eval_module(name, timeout=1).default == 1
 
 
-@pytest.mark.xfail(strict=True, reason="as above")
 def test_a_module_that_filled_the_heap_can_be_tried_again(runtimes: MakeRuntime) -> None:
     rt = runtimes(max_heap_size=32 << 20)
     add(rt, {"m": "const a = []; while (!globalThis.mended) a.push(new Array(1e5).fill({})); export default 1"})
@@ -113,7 +111,6 @@ rt.close()
 """
 
 
-@pytest.mark.xfail(strict=True, reason="linking a source-phase import is a segmentation fault: there is no callback")
 @pytest.mark.parametrize("source", ["import source x from 'other'", "import source other from 'other'; export {other}"])
 def test_a_source_phase_import_does_not_crash(source: str) -> None:
     assert subprocess.run([sys.executable, "-c", IMPORTS, source], timeout=30).returncode == 0

@@ -148,7 +148,6 @@ async def test_an_unknown_attribute(js: Js) -> None:
         await js.eval("import('x', {with: {type: 1}})")
 
 
-@pytest.mark.xfail(strict=True, reason="code() refuses the importing module, with its own specifier and no referrer")
 def test_an_unknown_type_names_the_import_that_asks_for_it(rt: Runtime) -> None:
     add(rt, {"x": "", "m": "import 'x' with {type: 'css'}"})
     with pytest.raises(ModuleError) as caught:

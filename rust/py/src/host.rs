@@ -73,7 +73,7 @@ fn run_now(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>
     let args = arguments(py, call.args, &shared)?;
     SYNC_CALLS.fetch_add(1, Ordering::AcqRel);
     let runner = imports::RUN_SYNC.get(py)?;
-    let result = match context {
+    let result = match &context {
         // A copy: the same operation's context may be entered already, further out on this stack.
         Some(context) => context.call_method0("copy")?.call_method1("run", (runner, shared.id, call.call, function, args)),
         None => runner.call1((shared.id, call.call, function, args)),
@@ -82,7 +82,10 @@ fn run_now(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>
     let mut pending = Pending::new();
     let value = from_py(&result?, &shared, "$", &mut pending)?;
     shared.answer_call(call.call, Ok(value));
-    start_pending(py, pending, place, &shared)
+    for (call, awaitable) in pending {
+        start(py, place, context.clone(), call, &shared, (None, awaitable.into_bound(py)))?;
+    }
+    Ok(())
 }
 
 fn run_later(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {

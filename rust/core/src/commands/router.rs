@@ -91,7 +91,7 @@ fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>,
         return;
     }
     match &command {
-        Command::Eval(_) | Command::EvalModule(_) => state.shared.counters.kind(false, ticket.blocking),
+        Command::Eval(_) => state.shared.counters.kind(false, ticket.blocking),
         Command::Call(_) => state.shared.counters.kind(true, ticket.blocking),
         _ => {}
     }

@@ -93,7 +93,8 @@ fn handle_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, handle: Han
         Handle::HostPromise(call) => {
             let resolver = v8::PromiseResolver::new(scope).ok_or(Error::Closed)?;
             let promise = resolver.get_promise(scope);
-            state.expect_call(call, v8::Global::new(scope, resolver), None);
+            let owner = state.current_owner(scope);
+            state.expect_call(call, v8::Global::new(scope, resolver), owner);
             Ok(promise.into())
         }
     }

@@ -77,9 +77,10 @@ impl Engine {
                 break;
             }
         }
-        if state.has_rejections() {
-            self.scoped(|scope, state| state.report_rejections(scope));
-        }
+        self.scoped(|scope, state| {
+            state.load_modules(scope);
+            state.report_rejections(scope);
+        });
     }
 
     /// Publishes heap figures for statistics.

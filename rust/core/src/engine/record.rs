@@ -21,6 +21,7 @@ impl Engine {
                     let mut ran = Ok(());
                     state.turn(scope, None, |scope| ran = compile::evaluate(scope, state, text, &source.name).map(drop));
                     ran?;
+                    state.load_modules(scope);
                 }
                 Ok::<_, Error>(())
             })?;

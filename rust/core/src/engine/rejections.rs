@@ -46,11 +46,6 @@ impl State {
         self.rejections.borrow_mut().retain(|rejection| rejection.promise != promise);
     }
 
-    /// Whether promises wait to be reported.
-    pub(super) fn has_rejections(&self) -> bool {
-        !self.rejections.borrow().is_empty()
-    }
-
     /// Reports what is still unhandled when a microtask checkpoint is over.
     pub(super) fn report_rejections(&self, scope: &mut v8::PinScope<'_, '_>) {
         if self.rejections.borrow().is_empty() {

@@ -250,6 +250,11 @@ impl State {
         }
     }
 
+    /// Whether an operation is neither ended nor about to.
+    pub(crate) fn is_live(&self, op: OpId) -> bool {
+        self.live.borrow().get(&op).is_some_and(|ticket| ticket.stop.get().is_none())
+    }
+
     /// How many operations wait for a promise.
     pub(super) fn waiting_count(&self) -> usize {
         self.pending.borrow().len()
@@ -267,6 +272,7 @@ impl State {
 
     /// Housekeeping after each message: what other threads and the collector released.
     pub(crate) fn tidy(&self, scope: &mut v8::PinScope<'_, '_>) {
+        self.load_modules(scope);
         self.sweep();
         if self.heap_exceeded.get() && self.entries.borrow().is_empty() {
             self.heap_exceeded.set(false);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use deno_core::v8;
 
-use super::table::Step;
+use super::table::{Key, Step, Task};
 use crate::convert::describe;
 use crate::engine::{State, state_of};
 use crate::error::JsException;
@@ -54,10 +54,27 @@ impl State {
                     let owner = self.current_owner(scope);
                     self.fetched(scope, &key, value, owner);
                 }
+                Err(_) if self.refetch(&key) => {}
                 Err(thrown) => self.refuse(scope, &key, &format!("the loader raised {}", thrown.headline()), Some(thrown)),
             },
             Step::Evaluated(load) => self.settle_load(scope, load, Ok(())),
         }
+    }
+
+    /// The operation that asked for a source was stopped, and its loader with it: if others wait for the module, it is asked for again on their behalf.
+    fn refetch(&self, key: &Key) -> bool {
+        let mut records = self.modules.records.borrow_mut();
+        let Some(record) = records.get_mut(key) else { return false };
+        let Some(Some(owner)) = record.fetching else { return false };
+        if self.is_live(owner) {
+            return false;
+        }
+        let loads = self.modules.loads.borrow();
+        let other = record.waiters.iter().filter_map(|load| loads.get(load)).find(|load| load.owner != Some(owner));
+        let Some(other) = other else { return false };
+        record.fetching = Some(other.owner);
+        self.modules.push(Task::Fetch(key.clone(), other.owner));
+        true
     }
 }
 
@@ -71,7 +88,6 @@ fn take_step(scope: &v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<
 fn on_fulfilled<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, _: v8::ReturnValue<'_>) {
     let Some((state, step)) = take_step(scope, &args) else { return };
     state.answered(scope, step, Ok(args.get(0)));
-    state.pump(scope);
 }
 
 fn on_rejected<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, _: v8::ReturnValue<'_>) {
@@ -82,5 +98,4 @@ fn on_rejected<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackA
         let thrown = describe(scope, &state, args.get(0), None);
         state.answered(scope, step, Err(thrown));
     }
-    state.pump(scope);
 }

@@ -20,6 +20,8 @@ pub(super) enum Refused {
     Threw,
     /// It is not what was asked for.
     Reason(String),
+    /// It imports in a way that is unknown.
+    Import { specifier: String, reason: String },
 }
 
 /// Compiles the source of `key`: a string, or the bytes of one in UTF-8; anything for kinds that take bytes.
@@ -66,7 +68,10 @@ fn code<'s>(scope: &mut v8::PinScope<'s, '_>, key: &Key, text: v8::Local<'s, v8:
         let request: v8::Local<'_, v8::ModuleRequest> = request.cast();
         let specifier = request.get_specifier().to_rust_string_lossy(scope);
         // In a static import, V8 puts the place of an attribute behind its value.
-        let kind = kind_of(scope, request.get_import_attributes(), 3).map_err(Refused::Reason)?;
+        let kind = match kind_of(scope, request.get_import_attributes(), 3) {
+            Ok(kind) => kind,
+            Err(reason) => return Err(Refused::Import { specifier, reason }),
+        };
         requests.push(Request { specifier, kind, target: None });
     }
     Ok(Compiled { module, value: None, requests })

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use deno_core::v8;
 
 use super::compile::{Compiled, Refused, compile};
-use super::hooks::linked_module;
 use super::specifier;
 use super::table::{Key, Kind, Load, Record, Step, Target, Task};
 use crate::convert::{describe, make_error};
@@ -26,6 +25,10 @@ impl State {
     ) -> Option<v8::Local<'s, v8::Promise>> {
         let resolver = v8::PromiseResolver::new(scope)?;
         let promise = resolver.get_promise(scope);
+        if for_host {
+            // The host looks at it, though perhaps after it has failed.
+            promise.mark_as_handled();
+        }
         let kind = match kind {
             Ok(kind) => kind,
             Err(reason) => {
@@ -36,19 +39,19 @@ impl State {
         };
         let load = self.modules.next_number();
         let resolver = v8::Global::new(scope, resolver);
-        let entry = Load { resolver, for_host, owner, root: None, seen: std::collections::HashSet::new(), outstanding: 0 };
+        let seen = std::collections::HashSet::new();
+        let entry = Load { resolver, for_host, owner, root: None, seen, outstanding: 0, restarts: 0 };
         self.modules.loads.borrow_mut().insert(load, entry);
         let (specifier, referrer) = (specifier.to_owned(), referrer.to_owned());
         self.modules.push(Task::Resolve { specifier, referrer, kind, owner, target: Target::Root(load) });
-        self.pump(scope);
+        if for_host {
+            self.load_modules(scope);
+        }
         Some(promise)
     }
 
-    /// Does what is to be done without waiting.
-    pub(super) fn pump(&self, scope: &mut v8::PinScope<'_, '_>) {
-        if self.modules.pumping.replace(true) {
-            return;
-        }
+    /// Does what loads can do without waiting. Never called by a promise job: stopping a module would take all other jobs with it.
+    pub(crate) fn load_modules(&self, scope: &mut v8::PinScope<'_, '_>) {
         loop {
             let task = self.modules.tasks.borrow_mut().pop_front();
             let Some(task) = task else { break };
@@ -57,10 +60,13 @@ impl State {
                 Task::Resolve { specifier, referrer, kind, owner, target } => self.resolve(scope, specifier, referrer, kind, owner, target),
                 Task::Visit(load, key) => self.visit(load, key),
                 Task::Fetch(key, owner) => self.fetch(scope, key, owner),
-                Task::Finish(load) => self.link(scope, load),
+                Task::Finish(load) => {
+                    // The modules run on behalf of this load, whoever brought the last of them.
+                    let owner = self.modules.loads.borrow().get(&load).and_then(|load| load.owner);
+                    self.turn(scope, owner, |scope| self.link(scope, load));
+                }
             }
         }
-        self.modules.pumping.set(false);
     }
 
     // ---- names ---------------------------------------------------------------------------------------------------
@@ -100,21 +106,20 @@ impl State {
             }
         };
         let key = Key { name: Rc::from(name), kind };
-        self.modules.records.borrow_mut().entry(key.clone()).or_insert_with(|| Record::new((specifier, referrer)));
+        let generation = self.modules.next_number();
+        self.modules.records.borrow_mut().entry(key.clone()).or_insert_with(|| Record::new((specifier, referrer), generation));
         match target {
             Target::Root(load) => {
                 if let Some(load) = self.modules.loads.borrow_mut().get_mut(&load) {
                     load.root = Some(key.clone());
-                    if load.for_host {
-                        self.modules.main.borrow_mut().get_or_insert_with(|| key.clone());
-                    }
                 }
                 self.modules.push(Task::Visit(load, key));
             }
-            Target::Request(parent, index) => {
+            Target::Request(parent, generation, index) => {
                 let ready = {
                     let mut records = self.modules.records.borrow_mut();
-                    let Some(record) = records.get_mut(&parent) else { return };
+                    // The answer may be to an import of an earlier record.
+                    let Some(record) = records.get_mut(&parent).filter(|record| record.generation == generation) else { return };
                     record.requests[index].target = Some(key);
                     record.unresolved -= 1;
                     record.unresolved == 0
@@ -158,6 +163,10 @@ impl State {
         let compiled = match compile(tc, key, source) {
             Ok(compiled) => compiled,
             Err(Refused::Reason(reason)) => return self.refuse(tc, key, &reason, None),
+            Err(Refused::Import { specifier, reason }) => {
+                let error = self.module_error(tc, &specifier, &specifier::url_of(&key.name), &reason, None);
+                return self.drop_record(tc, key, error);
+            }
             Err(Refused::Threw) => {
                 let Some(thrown) = tc.exception() else { return };
                 let message = tc.message();
@@ -170,13 +179,14 @@ impl State {
         let global = v8::Global::new(tc, module);
         self.modules.remember(&global, module.get_identity_hash().get(), key.clone());
         let unresolved = requests.len();
+        let generation = self.modules.records.borrow().get(key).map_or(0, |record| record.generation);
         for (index, request) in requests.iter().enumerate() {
             self.modules.push(Task::Resolve {
                 specifier: request.specifier.clone(),
                 referrer: referrer.clone(),
                 kind: request.kind,
                 owner,
-                target: Target::Request(key.clone(), index),
+                target: Target::Request(key.clone(), generation, index),
             });
         }
         if let Some(record) = self.modules.records.borrow_mut().get_mut(key) {
@@ -217,8 +227,10 @@ impl State {
         }
         let mut records = self.modules.records.borrow_mut();
         // It may have failed for another load since this one learned of it: then it is tried anew.
-        let record = records.entry(key.clone()).or_insert_with(|| Record::new((key.name.to_string(), String::new())));
-        if !std::mem::replace(&mut record.fetching, true) {
+        let generation = self.modules.next_number();
+        let record = records.entry(key.clone()).or_insert_with(|| Record::new((key.name.to_string(), String::new()), generation));
+        if record.fetching.is_none() {
+            record.fetching = Some(entry.owner);
             self.modules.push(Task::Fetch(key.clone(), entry.owner));
         }
         entry.outstanding += 1;
@@ -234,81 +246,18 @@ impl State {
         }
     }
 
-    /// One module less to wait for; with the last one, the graph is linked and evaluated.
-    fn link(&self, scope: &mut v8::PinScope<'_, '_>, load: u64) {
-        let root = {
-            let mut loads = self.modules.loads.borrow_mut();
-            let Some(entry) = loads.get_mut(&load) else { return };
-            entry.outstanding -= 1;
-            if entry.outstanding > 0 {
-                return;
-            }
-            let Some(root) = entry.root.clone() else { return };
-            root
-        };
-        let module = self.modules.records.borrow().get(&root).and_then(|record| record.module.clone());
-        let Some(module) = module else { return };
-        let module = v8::Local::new(scope, module);
-        v8::tc_scope!(let tc, scope);
-        let linked = module.instantiate_module(tc, linked_module);
-        let promise = if linked == Some(true) { module.evaluate(tc).and_then(|value| value.try_cast::<v8::Promise>().ok()) } else { None };
-        match promise {
-            Some(promise) => self.after(tc, promise, Step::Evaluated(load)),
-            None => {
-                if tc.has_terminated() || tc.is_execution_terminating() {
-                    self.modules.loads.borrow_mut().remove(&load);
-                    return;
-                }
-                let thrown = tc.exception();
-                tc.reset();
-                let thrown = thrown.unwrap_or_else(|| v8::undefined(tc).into());
-                self.settle_load(tc, load, Err(thrown));
-            }
-        }
-    }
-
-    /// Ends a load. A failed one takes the modules with it that never ran, so that it can be tried again.
-    pub(super) fn settle_load<'s>(&self, scope: &mut v8::PinScope<'s, '_>, load: u64, outcome: Result<(), v8::Local<'s, v8::Value>>) {
-        let Some(entry) = self.modules.loads.borrow_mut().remove(&load) else { return };
-        let resolver = v8::Local::new(scope, &entry.resolver);
-        if let Err(thrown) = outcome {
-            self.forget_failed(scope, &entry);
-            resolver.reject(scope, thrown);
-            return;
-        }
-        let module = entry.root.and_then(|root| self.modules.records.borrow().get(&root)?.module.clone());
-        let Some(module) = module else { return };
-        let namespace = v8::Local::new(scope, module).get_module_namespace();
-        if !entry.for_host {
-            resolver.resolve(scope, namespace);
-            return;
-        }
-        let null = v8::null(scope).into();
-        let Some(name) = v8::String::new(scope, ".repl_result") else { return };
-        let wrapper = v8::Object::with_prototype_and_properties(scope, null, &[name.into()], &[namespace]);
-        resolver.resolve(scope, wrapper.into());
-    }
-
-    fn forget_failed(&self, scope: &mut v8::PinScope<'_, '_>, load: &Load) {
-        let mut records = self.modules.records.borrow_mut();
-        for key in &load.seen {
-            let failed = records.get(key).and_then(|record| record.module.as_ref()).is_some_and(|module| {
-                let status = v8::Local::new(scope, module).get_status();
-                matches!(status, v8::ModuleStatus::Uninstantiated | v8::ModuleStatus::Errored)
-            });
-            if failed {
-                records.remove(key);
-            }
-        }
-    }
-
     // ---- failures ------------------------------------------------------------------------------------------------
 
     /// What `target` was for cannot go on.
     pub(super) fn fail<'s>(&self, scope: &mut v8::PinScope<'s, '_>, target: &Target, error: v8::Local<'s, v8::Value>) {
         match target {
             Target::Root(load) => self.settle_load(scope, *load, Err(error)),
-            Target::Request(parent, _) => self.drop_record(scope, parent, error),
+            Target::Request(parent, generation, _) => {
+                let current = self.modules.records.borrow().get(parent).is_some_and(|record| record.generation == *generation);
+                if current {
+                    self.drop_record(scope, parent, error);
+                }
+            }
         }
     }
 
@@ -336,7 +285,12 @@ impl State {
         message: Option<v8::Local<'s, v8::Message>>,
     ) {
         let described = describe(scope, self, thrown, message);
-        let place = described.source.as_ref().map(|at| format!(" ({}:{}:{})", at.file, at.line, at.column)).unwrap_or_default();
+        let place = described
+            .source
+            .as_ref()
+            .filter(|at| !at.file.is_empty())
+            .map(|at| format!(" ({}:{}:{})", at.file, at.line, at.column))
+            .unwrap_or_default();
         self.refuse(scope, key, &format!("{}{place}", described.headline()), Some(described));
     }
 

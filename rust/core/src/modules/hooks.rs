@@ -75,6 +75,23 @@ fn resolve_in_module<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCal
     }
 }
 
+/// `import source x from "..."`: there is no compiled form to give.
+pub(super) fn no_source<'s>(
+    context: v8::Local<'s, v8::Context>,
+    specifier: v8::Local<'s, v8::String>,
+    _attributes: v8::Local<'s, v8::FixedArray>,
+    _referrer: v8::Local<'s, v8::Module>,
+) -> Option<v8::Local<'s, v8::Object>> {
+    // SAFETY: V8 calls this with a live context on the isolate's thread.
+    v8::callback_scope!(unsafe scope, context);
+    let specifier = specifier.to_rust_string_lossy(scope);
+    let text = format!("a source-phase import of {specifier:?}: use with {{type: \"wasm\"}} for a compiled module");
+    let text = v8::String::new(scope, &text)?;
+    let error = v8::Exception::syntax_error(scope, text);
+    scope.throw_exception(error);
+    None
+}
+
 /// Which module an import statement means: found when the graph was loaded.
 pub(super) fn linked_module<'s>(
     context: v8::Local<'s, v8::Context>,

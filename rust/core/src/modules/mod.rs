@@ -2,6 +2,7 @@
 
 mod answers;
 mod compile;
+mod evaluate;
 mod graph;
 mod hooks;
 mod specifier;

@@ -12,7 +12,8 @@ pub(super) fn url_of(name: &str) -> String {
     }
     match Url::parse(PLAIN) {
         Ok(mut url) => {
-            url.set_path(name);
+            // With its slash, or a name that begins with `?` or `#` would not be a path.
+            url.set_path(&format!("/{name}"));
             url.into()
         }
         Err(_) => name.to_owned(),
@@ -48,6 +49,12 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
 }
 
+/// The one name of a module that may be given by its URL.
+pub(super) fn canonical(name: String) -> String {
+    let plain = name.starts_with(PLAIN).then(|| Url::parse(&name).ok()).flatten();
+    plain.map_or(name, name_of)
+}
+
 /// The name that `specifier` means in the module or script `referrer`; an error says why it means none.
 pub(super) fn resolve(specifier: &str, referrer: &str) -> Result<String, String> {
     if specifier.is_empty() {
@@ -55,7 +62,7 @@ pub(super) fn resolve(specifier: &str, referrer: &str) -> Result<String, String>
     }
     let relative = ["./", "../", "/"].iter().any(|start| specifier.starts_with(start)) || matches!(specifier, "." | "..");
     if !relative {
-        return Ok(specifier.to_owned());
+        return Ok(canonical(specifier.to_owned()));
     }
     let base = Url::parse(referrer).map_err(|_| "a relative specifier needs a module as referrer, and a script is none".to_owned())?;
     base.join(specifier).map(name_of).map_err(|error| format!("no URL comes of it: {error}"))
@@ -71,6 +78,7 @@ mod tests {
             ("math", "jsrun:///math"),
             ("lib/a b.js", "jsrun:///lib/a%20b.js"),
             ("what?#", "jsrun:///what%3F%23"),
+            ("#internal", "jsrun:///%23internal"),
             ("custom:message", "custom:message"),
             ("https://a.example/x.js", "https://a.example/x.js"),
         ] {
@@ -87,6 +95,7 @@ mod tests {
         assert_eq!(resolved("../../../x", "a").unwrap(), "x");
         assert_eq!(resolved("bare", "lib/a.js").unwrap(), "bare");
         assert_eq!(resolved("./y.js", "https://a.example/x/z.js").unwrap(), "https://a.example/x/y.js");
+        assert_eq!(resolved("jsrun:///lib/b%20c.js", "a").unwrap(), "lib/b c.js");
         assert!(resolve("./x", "<eval>").is_err());
         assert!(resolve("", "jsrun:///a").is_err());
     }

@@ -62,8 +62,10 @@ pub(super) struct Request {
 pub(super) struct Record {
     /// The import that asked for it first: specifier and referrer, for messages.
     pub(super) asked: (String, String),
-    /// Its source was asked for.
-    pub(super) fetching: bool,
+    /// Tells this record from an earlier one of the same key.
+    pub(super) generation: u64,
+    /// Its source was asked for, on behalf of an operation or of none.
+    pub(super) fetching: Option<Option<OpId>>,
     /// Compiled, once its source came.
     pub(super) module: Option<v8::Global<v8::Module>>,
     /// What the default export of a module without code is.
@@ -76,8 +78,8 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(asked: (String, String)) -> Self {
-        Self { asked, fetching: false, module: None, value: None, requests: Vec::new(), unresolved: 0, waiters: Vec::new() }
+    pub(super) fn new(asked: (String, String), generation: u64) -> Self {
+        Self { asked, generation, fetching: None, module: None, value: None, requests: Vec::new(), unresolved: 0, waiters: Vec::new() }
     }
 }
 
@@ -92,6 +94,8 @@ pub(super) struct Load {
     pub(super) seen: HashSet<Key>,
     /// Records it waits for.
     pub(super) outstanding: usize,
+    /// Times it began again because a module it had was replaced or failed for another load.
+    pub(super) restarts: u32,
 }
 
 /// What a resolved specifier is for.
@@ -99,8 +103,8 @@ pub(super) struct Load {
 pub(super) enum Target {
     /// The root of a load.
     Root(u64),
-    /// An import statement.
-    Request(Key, usize),
+    /// An import statement, of the record of that generation.
+    Request(Key, u64, usize),
 }
 
 /// What waits for the host's answer, or for an evaluation.
@@ -134,8 +138,10 @@ pub(crate) struct Modules {
     pub(super) loads: RefCell<HashMap<u64, Load>>,
     pub(super) steps: RefCell<HashMap<u64, Step>>,
     pub(super) tasks: RefCell<VecDeque<Task>>,
-    /// Tasks are being done further out on the stack.
-    pub(super) pumping: Cell<bool>,
+    /// Loads that meet a module whose evaluation is under way further out on the stack.
+    pub(super) postponed: RefCell<Vec<u64>>,
+    /// The host blocks for such a load.
+    pub(crate) blocked: Cell<bool>,
     /// The first entry module: its `import.meta.main` is true.
     pub(super) main: RefCell<Option<Key>>,
     next: Cell<u64>,
@@ -144,6 +150,7 @@ pub(crate) struct Modules {
 impl Modules {
     /// Makes `source` the module `name`. What was imported under that name before stays with those who have it.
     pub(crate) fn add(&self, name: String, source: v8::Global<v8::String>) {
+        let name = super::specifier::canonical(name);
         self.records.borrow_mut().retain(|key, record| *key.name != *name || record.module.is_none());
         self.statics.borrow_mut().insert(name, source);
     }
@@ -185,6 +192,7 @@ impl Modules {
         self.loads.take();
         self.steps.take();
         self.tasks.take();
+        self.postponed.take();
         self.resolver.take();
         self.loader.take();
     }

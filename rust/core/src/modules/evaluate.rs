@@ -1,0 +1,142 @@
+//! The end of a load: its graph is linked and evaluated, and its promise settled.
+
+use deno_core::v8;
+
+use super::hooks::{linked_module, no_source};
+use super::table::{Key, Load, Step, Task};
+use crate::engine::State;
+
+impl State {
+    /// One module less to wait for; with the last one, the graph is linked and evaluated.
+    pub(super) fn link(&self, scope: &mut v8::PinScope<'_, '_>, load: u64) {
+        let (root, owner, for_host) = {
+            let mut loads = self.modules.loads.borrow_mut();
+            let Some(entry) = loads.get_mut(&load) else { return };
+            entry.outstanding = entry.outstanding.saturating_sub(1);
+            if entry.outstanding > 0 {
+                return;
+            }
+            let Some(root) = entry.root.clone() else { return };
+            (root, entry.owner, entry.for_host)
+        };
+        if for_host && owner.is_none_or(|owner| !self.is_live(owner)) {
+            // Whoever asked has given up: nothing runs on nobody's behalf.
+            self.modules.loads.borrow_mut().remove(&load);
+            return;
+        }
+        let modules = match self.graph_of(load) {
+            Some(modules) => modules,
+            None => return self.restart(scope, load, root),
+        };
+        let evaluating = modules.iter().any(|module| v8::Local::new(scope, module).get_status() == v8::ModuleStatus::Evaluating);
+        if evaluating {
+            return self.postpone(load, for_host);
+        }
+        let Some(module) = self.modules.records.borrow().get(&root).and_then(|record| record.module.clone()) else { return };
+        if for_host {
+            self.modules.main.borrow_mut().get_or_insert(root);
+        }
+        let module = v8::Local::new(scope, module);
+        {
+            v8::tc_scope!(let tc, scope);
+            let linked = module.instantiate_module2(tc, linked_module, no_source);
+            let promise =
+                if linked == Some(true) { module.evaluate(tc).and_then(|value| value.try_cast::<v8::Promise>().ok()) } else { None };
+            match promise {
+                Some(promise) => self.after(tc, promise, Step::Evaluated(load)),
+                None if tc.has_terminated() || tc.is_execution_terminating() => {
+                    if let Some(entry) = self.modules.loads.borrow_mut().remove(&load) {
+                        self.forget_failed(tc, &entry);
+                    }
+                }
+                None => {
+                    let thrown = tc.exception();
+                    tc.reset();
+                    let thrown = thrown.unwrap_or_else(|| v8::undefined(tc).into());
+                    self.settle_load(tc, load, Err(thrown));
+                }
+            }
+        }
+        for load in self.modules.postponed.take() {
+            self.modules.push(Task::Finish(load));
+        }
+    }
+
+    /// The modules of a load, unless one of them is gone since it was met.
+    fn graph_of(&self, load: u64) -> Option<Vec<v8::Global<v8::Module>>> {
+        let loads = self.modules.loads.borrow();
+        let records = self.modules.records.borrow();
+        let ready = |key: &Key| {
+            let record = records.get(key).filter(|record| record.unresolved == 0)?;
+            record
+                .requests
+                .iter()
+                .all(|request| request.target.as_ref().is_some_and(|target| records.contains_key(target)))
+                .then_some(())?;
+            record.module.clone()
+        };
+        loads.get(&load)?.seen.iter().map(ready).collect()
+    }
+
+    /// A module was replaced, or failed for another load: what is there now counts.
+    fn restart(&self, scope: &mut v8::PinScope<'_, '_>, load: u64, root: Key) {
+        /// A source that changes under every load is not worth more.
+        const MOST: u32 = 16;
+        let restarts = {
+            let mut loads = self.modules.loads.borrow_mut();
+            let Some(entry) = loads.get_mut(&load) else { return };
+            entry.seen.clear();
+            entry.restarts += 1;
+            entry.restarts
+        };
+        if restarts <= MOST {
+            return self.modules.push(Task::Visit(load, root));
+        }
+        let error = self.module_error(scope, &root.name, "", "its modules are replaced again and again while they are loaded", None);
+        self.settle_load(scope, load, Err(error));
+    }
+
+    /// A module of the graph is being evaluated further out on the stack: V8 takes no second evaluation inside the first.
+    fn postpone(&self, load: u64, for_host: bool) {
+        if !for_host {
+            return self.modules.postponed.borrow_mut().push(load);
+        }
+        self.modules.loads.borrow_mut().remove(&load);
+        self.modules.blocked.set(true);
+    }
+
+    /// Ends a load. A failed one takes the modules with it that never ran, so that it can be tried again; other loads that had them begin again.
+    pub(super) fn settle_load<'s>(&self, scope: &mut v8::PinScope<'s, '_>, load: u64, outcome: Result<(), v8::Local<'s, v8::Value>>) {
+        let Some(entry) = self.modules.loads.borrow_mut().remove(&load) else { return };
+        let resolver = v8::Local::new(scope, &entry.resolver);
+        if let Err(thrown) = outcome {
+            self.forget_failed(scope, &entry);
+            resolver.reject(scope, thrown);
+            return;
+        }
+        let module = entry.root.and_then(|root| self.modules.records.borrow().get(&root)?.module.clone());
+        let Some(module) = module else { return };
+        let namespace = v8::Local::new(scope, module).get_module_namespace();
+        if !entry.for_host {
+            resolver.resolve(scope, namespace);
+            return;
+        }
+        let null = v8::null(scope).into();
+        let Some(name) = v8::String::new(scope, ".repl_result") else { return };
+        let wrapper = v8::Object::with_prototype_and_properties(scope, null, &[name.into()], &[namespace]);
+        resolver.resolve(scope, wrapper.into());
+    }
+
+    fn forget_failed(&self, scope: &mut v8::PinScope<'_, '_>, load: &Load) {
+        let mut records = self.modules.records.borrow_mut();
+        for key in &load.seen {
+            let failed = records.get(key).and_then(|record| record.module.as_ref()).is_some_and(|module| {
+                let status = v8::Local::new(scope, module).get_status();
+                !matches!(status, v8::ModuleStatus::Evaluating | v8::ModuleStatus::Evaluated)
+            });
+            if failed {
+                records.remove(key);
+            }
+        }
+    }
+}
