@@ -106,7 +106,7 @@ impl Engine {
         let Self { state, mut runtime, internals, start } = self;
         drop(internals);
         state.clear();
-        limits::unwatch_heap(runtime.v8_isolate());
+        limits::unwatch_heap(runtime.v8_isolate(), &state);
         runtime.v8_isolate().remove_slot::<Rc<State>>();
         limits::forget_state();
         drop(state);

@@ -17,7 +17,7 @@ use crate::completion::Queue;
 use crate::error::{Error, ModuleFailure};
 use crate::host::HostRef;
 use crate::isolate::{CallOutcome, Message, Shared};
-use crate::limits::Buffers;
+use crate::limits::{Buffers, Thrash};
 use crate::modules::Modules;
 use crate::reply::{CallId, Cause, HostCall, Item, OpId, Ticket};
 use crate::snapshot::Source;
@@ -98,6 +98,8 @@ pub(crate) struct State {
     pub(super) terminating: Cell<bool>,
     /// V8 was near the heap limit since the last interrupt.
     pub(crate) near_limit: Cell<bool>,
+    /// Collections that free little.
+    pub(crate) thrash: Thrash,
     /// The heap limit was reached.
     pub(super) heap_exceeded: Cell<bool>,
     /// Microtask checkpoints on the stack.
@@ -158,6 +160,7 @@ impl State {
             spin: RefCell::default(),
             terminating: Cell::default(),
             near_limit: Cell::default(),
+            thrash: Thrash::default(),
             heap_exceeded: Cell::default(),
             checkpoints: Cell::default(),
         }

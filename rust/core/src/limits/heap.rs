@@ -16,10 +16,12 @@ const CONDEMNED_DIVISOR: usize = 4;
 /// Installs the callback. `state` outlives the isolate's last use of it: see `Engine::dispose`.
 pub(crate) fn watch_heap(isolate: &mut v8::Isolate, state: &Rc<State>) {
     isolate.add_near_heap_limit_callback(near_limit, Rc::as_ptr(state).cast_mut().cast());
+    super::thrash::watch(isolate, state);
 }
 
 /// Takes the callback back: the state goes before the isolate.
-pub(crate) fn unwatch_heap(isolate: &mut v8::Isolate) {
+pub(crate) fn unwatch_heap(isolate: &mut v8::Isolate, state: &Rc<State>) {
+    super::thrash::unwatch(isolate, state);
     isolate.remove_near_heap_limit_callback(near_limit, 0);
 }
 

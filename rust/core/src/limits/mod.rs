@@ -3,9 +3,11 @@
 mod buffers;
 mod heap;
 mod interrupt;
+mod thrash;
 mod watchdog;
 
 pub(crate) use buffers::Buffers;
 pub(crate) use heap::{recover_heap, unwatch_heap, watch_heap};
 pub(crate) use interrupt::{fire, forget_state, remember_state};
+pub(crate) use thrash::Thrash;
 pub(crate) use watchdog::{Watchdog, watch_isolate};

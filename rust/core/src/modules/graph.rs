@@ -303,10 +303,11 @@ impl State {
         reason: &str,
         cause: Option<JsException>,
     ) -> v8::Local<'s, v8::Value> {
-        let from = if referrer.is_empty() { String::new() } else { format!(" imported from {referrer:?}") };
+        let (shown, referrer_shown) = (shorten(specifier), shorten(referrer));
+        let from = if referrer.is_empty() { String::new() } else { format!(" imported from {referrer_shown:?}") };
         let exception = JsException {
             name: Some("ModuleError".into()),
-            message: format!("cannot load module {specifier:?}{from}: {reason}"),
+            message: format!("cannot load module {shown:?}{from}: {reason}"),
             module: Some(ModuleFailure { specifier: specifier.to_owned(), referrer: referrer.to_owned() }),
             host: cause.as_ref().and_then(|cause| cause.host.clone()),
             cause: cause.filter(|cause| cause.host.is_none()).map(Box::new),
@@ -314,4 +315,14 @@ impl State {
         };
         make_error(scope, self, &exception)
     }
+}
+
+/// The beginning of a name, for messages.
+fn shorten(name: &str) -> String {
+    const LONGEST: usize = 200;
+    if name.len() <= LONGEST {
+        return name.to_owned();
+    }
+    let start: String = name.chars().take(LONGEST).collect();
+    format!("{start}... ({} characters)", name.chars().count())
 }
