@@ -37,29 +37,6 @@ pub enum Value {
 /// From this size on, a buffer goes to JavaScript beside the notation, and its store is never copied again.
 pub const LARGE_BUFFER: usize = 64 << 10;
 
-/// A copy of a large buffer, on huge pages where the system grants them: faulting in small ones costs more than the copy.
-#[must_use]
-pub fn copy_large(bytes: &[u8]) -> Vec<u8> {
-    let mut copy = Vec::with_capacity(bytes.len());
-    prefer_huge_pages(&copy);
-    copy.extend_from_slice(bytes);
-    copy
-}
-
-/// Asks for huge pages in the room of `buffer`, before it is filled.
-pub(crate) fn prefer_huge_pages(buffer: &Vec<u8>) {
-    #[cfg(target_os = "linux")]
-    {
-        const PAGE: usize = 2 << 20;
-        let start = (buffer.as_ptr() as usize).next_multiple_of(PAGE);
-        let end = (buffer.as_ptr() as usize + buffer.capacity()) / PAGE * PAGE;
-        if end > start {
-            // SAFETY: advice about whole pages inside one live allocation changes no byte of it. A refusal is no harm.
-            unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE) };
-        }
-    }
-}
-
 /// Arguments of a function call.
 #[derive(Debug)]
 pub enum Arguments {

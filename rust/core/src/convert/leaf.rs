@@ -6,7 +6,7 @@ use super::guard::Failure;
 use super::wire::{self, Write};
 use crate::engine::State;
 use crate::error::Error;
-use crate::value::{LARGE_BUFFER, Value, prefer_huge_pages};
+use crate::value::Value;
 
 /// Appends a string with the tag that fits its characters.
 pub(super) fn write_string(scope: &mut v8::PinScope<'_, '_>, text: v8::Local<'_, v8::String>, out: &mut Vec<u8>) {
@@ -66,21 +66,13 @@ pub(super) fn view_tag(view: v8::Local<'_, v8::ArrayBufferView>) -> u8 {
     }
 }
 
-/// Room for `length` more bytes.
-fn make_room(out: &mut Vec<u8>, length: usize) {
-    out.reserve(length);
-    if length >= LARGE_BUFFER {
-        prefer_huge_pages(out);
-    }
-}
-
 /// Appends the bytes a view covers. A detached view is empty.
 pub(super) fn write_view(view: v8::Local<'_, v8::ArrayBufferView>, out: &mut Vec<u8>) {
     let length = view.byte_length();
     out.push(wire::VIEW);
     out.push(view_tag(view));
     out.varint(length as u64);
-    make_room(out, length);
+    out.reserve(length);
     let copied = view.copy_contents_uninit(&mut out.spare_capacity_mut()[..length]);
     debug_assert_eq!(copied, length);
     // SAFETY: V8 wrote that many bytes behind the old end.
@@ -92,7 +84,6 @@ pub(super) fn write_buffer(buffer: v8::Local<'_, v8::ArrayBuffer>, out: &mut Vec
     let length = buffer.byte_length();
     out.push(wire::BUFFER);
     out.varint(length as u64);
-    make_room(out, length);
     if let Some(data) = buffer.data() {
         // SAFETY: `data` points at `byte_length` bytes of the buffer's store, which lives while the handle does; only this thread runs JavaScript
         // that could write it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jsrun_core::isolate::Shared;
 use jsrun_core::reply::CallId;
-use jsrun_core::value::{Handle, HostFunction, HostMode, LARGE_BUFFER, Value, Wire, copy_large};
+use jsrun_core::value::{Handle, HostFunction, HostMode, LARGE_BUFFER, Value, Wire};
 use jsrun_core::wire::{self, Write};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -263,7 +263,7 @@ impl<'py> Encoder<'py, '_> {
             out.varint(bytes.len() as u64);
             out.extend_from_slice(bytes);
         } else {
-            self.beside(Handle::Buffer(copy_large(bytes)));
+            self.beside(Handle::Buffer(bytes.to_vec()));
         }
         let out = &mut self.wire.bytes;
         out.push(wire::VIEW);
