@@ -52,11 +52,13 @@ class SnapshotBuilder:
             source: JavaScript; top-level ``await`` is allowed.
 
         Raises:
+            TypeError: an argument is no `str`.
             JavaScriptError: the script threw.
             JavaScriptTimeout: it took too long.
             SnapshotError: the snapshot is made already.
         """
-        self._open().eval(_silent(source), timeout=self._timeout, filename=_text("name", name))
+        script = _silent(_text("source", source))
+        self._open().eval(script, timeout=self._timeout, filename=_text("name", name))
         self._steps.append(("script", name, source))
 
     def add_module(self, specifier: str, source: str) -> None:

@@ -189,6 +189,10 @@ def test_bad_arguments() -> None:
     builder = SnapshotBuilder()
     with pytest.raises(TypeError, match="name must be a str"):
         builder.execute_script(1, "1")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="source must be a str"):
+        builder.execute_script("a.js", 7)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="source must be a str"):
+        SnapshotBuilder(bootstrap=7)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         builder.add_module("m", 1)  # type: ignore[arg-type]
     builder.build()
