@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from ._config import Timeout
 from ._context import get_default_runtime
-from ._runtime import Timeout
 
 
 def eval(code: str, *, timeout: Timeout = None, filename: str | None = None) -> Any:

@@ -11,6 +11,8 @@ from typing import Any
 from ._types import ConsoleMessage
 from .errors import JavaScriptError
 
+Timeout = float | datetime.timedelta | None
+
 _DEPTH_CEILING = 2_000
 _HEAP_FLOOR = 4 << 20
 
