@@ -7,7 +7,9 @@ from ._context import close_default_runtime, get_default_runtime
 from ._jsrun import JsFunction, JsPromise
 from ._runtime import Runtime
 from ._snapshot import SnapshotBuilder
+from ._source import PyStreamSource
 from ._stats import RuntimeStats
+from ._stream import JsStream, JsWritable
 from ._types import ConsoleMessage, JsMap, JsRegExp, JsUndefined, undefined
 from .errors import (
     ConversionError,
@@ -24,6 +26,8 @@ from .errors import (
     RuntimeClosed,
     RuntimeTerminated,
     SnapshotError,
+    StreamEnded,
+    StreamError,
     UnhandledRejectionWarning,
 )
 
@@ -42,11 +46,14 @@ __all__ = [
     "JsMap",
     "JsPromise",
     "JsRegExp",
+    "JsStream",
     "JsUndefined",
+    "JsWritable",
     "JsrunError",
     "ModuleError",
     "OperationLost",
     "PermissionDenied",
+    "PyStreamSource",
     "Runtime",
     "RuntimeClosed",
     "RuntimeConfig",
@@ -54,6 +61,8 @@ __all__ = [
     "RuntimeTerminated",
     "SnapshotBuilder",
     "SnapshotError",
+    "StreamEnded",
+    "StreamError",
     "UnhandledRejectionWarning",
     "bind_function",
     "bind_object",

@@ -36,6 +36,7 @@ class RuntimeConfig:
             and every exception of a timer that nothing catches, instead of a warning.
         on_console: called with a `ConsoleMessage` for everything JavaScript writes to its console; implies
             `enable_console`.
+        stream_high_water_mark: chunks of a JavaScript stream that are produced before Python reads them.
         snapshot: bytes of `SnapshotBuilder.build`, to start from. A snapshot is code: use only what you trust.
 
     Raises:
@@ -63,6 +64,7 @@ class RuntimeConfig:
     on_unhandled_rejection: Callable[[JavaScriptError], Any] | None = None
     on_console: Callable[[ConsoleMessage], Any] | None = None
     snapshot: bytes | None = None
+    stream_high_water_mark: int = 16
     # Set by `SnapshotBuilder` alone.
     _recording: bool = dataclasses.field(default=False, repr=False)
 
@@ -100,11 +102,12 @@ class RuntimeConfig:
             "max_buffer_bytes",
             "max_serialization_depth",
             "max_serialization_bytes",
+            "stream_high_water_mark",
         ):
             value = getattr(self, name)
             if value is None:
                 # What None means for the other sizes is the core's to say.
-                if name.startswith("max_serialization"):
+                if name.startswith(("max_serialization", "stream")):
                     object.__setattr__(self, name, type(self).__dataclass_fields__[name].default)
                 continue
             if isinstance(value, bool) or not isinstance(value, int):

@@ -14,6 +14,8 @@ import re
 import uuid
 from typing import Any
 
+from ._source import PyStreamSource, Sink
+from ._stream import JsStream, JsWritable
 from ._types import JsMap, JsRegExp, JsUndefined
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -111,8 +113,16 @@ def simplify(value: Any) -> tuple[str, Any]:  # noqa: PLR0911, PLR0912 - one bra
         return _typed(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return "value", {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, (JsStream, JsWritable)):
+        return "handle", value._handle
+    if isinstance(value, PyStreamSource):
+        return "stream", value
+    if isinstance(value, Sink):
+        return "sink", value
     if inspect.isawaitable(value):
         return "awaitable", value
+    if isinstance(value, collections.abc.AsyncIterable):
+        return "stream", PyStreamSource(value)
     if callable(value):
         return "function", (value, is_async(value), name_of(value))
     return "refused", f"{type(value).__module__}.{type(value).__qualname__} has no JavaScript form"

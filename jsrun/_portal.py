@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
-from collections.abc import Callable
-from typing import Any
+import concurrent.futures
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
@@ -30,6 +33,25 @@ def submit(callback: Callable[..., Any], *args: Any) -> None:
             started.wait()
         loop = _loop
     call_on(loop, callback, *args)
+
+
+def run_on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, _T]) -> concurrent.futures.Future[_T]:
+    """Run a coroutine on another thread's loop."""
+    return asyncio.run_coroutine_threadsafe(work, loop)
+
+
+def run(function: Callable[[], _T]) -> _T:
+    """Call a function on the portal's loop, and wait for its result."""
+    result: concurrent.futures.Future[_T] = concurrent.futures.Future()
+
+    def call() -> None:
+        try:
+            result.set_result(function())
+        except BaseException as error:
+            result.set_exception(error)
+
+    submit(call)
+    return result.result()
 
 
 def is_portal_thread() -> bool:

@@ -15,13 +15,14 @@ from ._config import RuntimeConfig, Timeout, resolve
 from ._creation import Creation
 from ._jsrun import Isolate
 from ._modules import ModuleMethods
+from ._source import StreamMethods
 from ._stats import RuntimeStats, from_native
 from .errors import RuntimeClosed
 
 _open: weakref.WeakSet[Runtime] = weakref.WeakSet()
 
 
-class Runtime(BindingMethods, ModuleMethods):
+class Runtime(BindingMethods, ModuleMethods, StreamMethods):
     """A JavaScript runtime: one V8 isolate on a thread of its own.
 
     It belongs to no event loop and no thread: any of them may use it, at the same time. Any number of operations is in
@@ -69,6 +70,7 @@ class Runtime(BindingMethods, ModuleMethods):
     def _opened(self) -> None:
         self._next_operation = 1
         self._operations: set[str] = set()
+        self._next_stream = 1
         _open.add(self)
 
     # ---- evaluation ----------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@
     ├── ConversionError             (also TypeError) a value has no form on the other side
     ├── PermissionDenied            (also PermissionError) an operation's permission was not granted
     ├── ModuleError
+    ├── StreamError                 a stream is used wrongly: two readers at once
+    │   └── StreamEnded             (also EOFError) read() at the end of a stream
     ├── SnapshotError
     └── InspectorError
     JavaScriptError(Exception)      JavaScript threw
@@ -60,6 +62,14 @@ class ConversionError(JsrunError, TypeError):
 
 class PermissionDenied(JsrunError, PermissionError):
     """JavaScript called an operation whose permission the runtime was not granted."""
+
+
+class StreamError(JsrunError):
+    """A stream is used in a way it cannot serve: read from two tasks at once."""
+
+
+class StreamEnded(StreamError, EOFError):
+    """`JsStream.read` found no further chunk."""
 
 
 class ModuleError(JsrunError):

@@ -5,6 +5,7 @@
 //! - [`commands`]: what can be asked, one file each.
 //! - `engine`: one isolate's inside, `host` its calls to the outside, `limits` how it is stopped.
 //! - `modules`: ES modules, their loading and linking.
+//! - [`stream`]: chunks in both directions.
 //! - `snapshot`: what isolates start from.
 //! - `web`: the Web platform that every isolate starts with.
 //! - `convert`: values across the V8 border, in the notation of [`wire`].
@@ -27,6 +28,7 @@ pub mod reply;
 mod snapshot;
 pub mod spin;
 pub mod stats;
+pub mod stream;
 pub mod value;
 mod web;
 

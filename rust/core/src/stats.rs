@@ -32,8 +32,44 @@ pub struct Counters {
     pub heap_physical: AtomicU64,
     /// Memory outside the heap that V8 knows of, in bytes.
     pub external: AtomicU64,
+    /// Streams of JavaScript's that the host reads.
+    pub js_streams: StreamCounters,
+    /// Streams of the host's that JavaScript reads.
+    pub host_streams: StreamCounters,
     /// Operations stopped, by cause.
     pub stops: [AtomicU64; 8],
+}
+
+/// Streams of one direction.
+#[derive(Debug, Default)]
+pub struct StreamCounters {
+    /// Opened and not ended.
+    pub active: AtomicU64,
+    /// Opened so far.
+    pub total: AtomicU64,
+    /// Chunks that crossed.
+    pub chunks: AtomicU64,
+    /// Their rough size in bytes.
+    pub bytes: AtomicU64,
+}
+
+impl StreamCounters {
+    /// One more.
+    pub fn opened(&self) {
+        self.active.fetch_add(1, Ordering::Relaxed);
+        self.total.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One ended.
+    pub fn closed(&self) {
+        self.active.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A chunk crossed.
+    pub fn moved(&self, bytes: usize) {
+        self.chunks.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
 }
 
 impl Counters {

@@ -5,10 +5,12 @@
 
 use std::sync::Arc;
 
+use crate::completion::Queue;
 use crate::convert::wire::{self, Write};
 use crate::error::JsException;
 use crate::host::HostRef;
-use crate::isolate::Shared;
+use crate::isolate::{Message, Shared};
+use crate::stream::Channel;
 
 /// Longest string V8 can hold, in characters.
 pub const MAX_STRING: usize = (1 << 29) - 24;
@@ -64,12 +66,55 @@ pub enum Handle {
     Function(Arc<RemoteRef>),
     /// A JavaScript promise that stays in its isolate.
     Promise(Arc<RemoteRef>),
+    /// A readable stream that stays in its isolate, and where its chunks come out.
+    Stream(Arc<RemoteRef>, Arc<Channel>),
+    /// A writable stream that stays in its isolate.
+    Writable(Arc<RemoteRef>),
     /// A JavaScript error (both ways).
     Error(Box<JsException>),
     /// A host callable that JavaScript sees as a function.
     HostFunction(HostFunction),
     /// A host awaitable that JavaScript sees as a promise; settled by a later `Settle` message with this call id.
     HostPromise(u64),
+    /// A host iterator that JavaScript sees as a ReadableStream.
+    HostStream(HostStream),
+    /// A host object that JavaScript sees as a WritableStream.
+    HostSink(HostSink),
+}
+
+impl Handle {
+    /// Bytes that it holds itself.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Buffer(bytes) => bytes.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// A host iterator: what JavaScript calls to have it go on.
+#[derive(Debug)]
+pub struct HostStream {
+    /// `pull(count)`: promises a batch of at most `count` chunks, then `0` for more, `1` at the end, or an error and `2`.
+    pub pull: HostFunction,
+    /// `cancel(reason)`.
+    pub cancel: HostFunction,
+    /// Chunks that may be ahead of the reader.
+    pub ahead: usize,
+    /// Whether it is a byte stream.
+    pub bytes: bool,
+}
+
+/// A host object that takes chunks.
+#[derive(Debug)]
+pub struct HostSink {
+    /// `write(chunk)`.
+    pub write: HostFunction,
+    /// `close()`.
+    pub close: HostFunction,
+    /// `abort(reason)`.
+    pub abort: HostFunction,
 }
 
 /// A host callable as JavaScript gets it.
@@ -81,6 +126,8 @@ pub struct HostFunction {
     pub name: String,
     /// When and where it runs.
     pub mode: HostMode,
+    /// It belongs to no operation: it runs where this queue is served, and no operation's end abandons it.
+    pub home: Option<Arc<Queue>>,
 }
 
 /// How a host function is called.
@@ -101,6 +148,8 @@ pub enum RemoteKind {
     Function,
     /// A promise.
     Promise,
+    /// A readable or writable stream.
+    Stream,
 }
 
 /// Owns one entry in an isolate's handle table. Dropping it, on any thread, posts the id for release.
@@ -108,12 +157,24 @@ pub enum RemoteKind {
 pub struct RemoteRef {
     /// The entry's number in that isolate.
     pub id: u64,
-    /// Function or promise.
+    /// Function, promise or stream.
     pub kind: RemoteKind,
     /// Function name, for `repr` and errors.
     pub name: String,
     /// The isolate that owns the object. Keeps the mailbox, not the isolate, alive.
     pub owner: Arc<Shared>,
+}
+
+impl RemoteRef {
+    /// Tells a stream that there is room for more.
+    pub fn resume(&self) {
+        self.owner.post(Message::Resume(self.id));
+    }
+
+    /// Tells a stream that no more of it is wanted, without waiting.
+    pub fn leave(&self, why: &'static str) {
+        self.owner.post(Message::Leave(self.id, why));
+    }
 }
 
 impl Drop for RemoteRef {

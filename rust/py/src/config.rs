@@ -36,6 +36,7 @@ pub(crate) fn config(options: &Bound<'_, PyAny>) -> PyResult<Config> {
         console_values: !options.getattr("on_console")?.is_none(),
         max_depth: size("max_serialization_depth")?.unwrap_or(base.max_depth),
         max_bytes: size("max_serialization_bytes")?.unwrap_or(base.max_bytes),
+        stream_ahead: size("stream_high_water_mark")?.unwrap_or(base.stream_ahead),
         ..base
     })
 }

@@ -56,7 +56,7 @@ impl Isolate {
 
     /// A function that the engine itself asks.
     fn hook(&self, function: Bound<'_, PyAny>, name: &str) -> HostFunction {
-        HostFunction { target: table::keep(function, &self.shared), name: name.into(), mode: HostMode::Sync }
+        HostFunction { target: table::keep(function, &self.shared), name: name.into(), mode: HostMode::Sync, home: None }
     }
 
     fn prepare(options: &Bound<'_, PyAny>) -> PyResult<(Self, isolate::Start)> {
@@ -216,7 +216,16 @@ impl Isolate {
         let py = function.py();
         let target = table::keep(function.clone(), &self.shared);
         let mode = if asynchronous { HostMode::Async } else { HostMode::Sync };
-        self.put(py, Binding::Operation { id, function: HostFunction { target, name, mode } })
+        self.put(py, Binding::Operation { id, function: HostFunction { target, name, mode, home: None } })
+    }
+
+    /// Puts `stream` where JavaScript fetches it by number; the operation ends when it is there.
+    fn register_stream<'py>(&self, id: u32, stream: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Operation>> {
+        let py = stream.py();
+        let mut pending = Pending::new();
+        let value = from_py(stream, &self.shared, "$", &mut pending)?;
+        let caller = Caller { shared: Arc::clone(&self.shared), timeout: None, what: "create_js_stream_from_python" };
+        Operation::create(py, caller, Command::Bind(Bind { binding: Binding::Stream { id, value } }), pending)
     }
 
     fn terminate(&self) {

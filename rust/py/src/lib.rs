@@ -6,11 +6,13 @@ mod caller;
 mod config;
 mod convert;
 mod errors;
+mod feed;
 mod function;
 mod host;
 mod imports;
 mod isolate;
 mod operation;
+mod stream;
 mod table;
 mod timeout;
 
@@ -22,9 +24,13 @@ mod _jsrun {
     #[pymodule_export]
     use super::bridge::LoopBridge;
     #[pymodule_export]
+    use super::feed::{Chunks, Feed};
+    #[pymodule_export]
     use super::function::{JsFunction, JsPromise};
     #[pymodule_export]
     use super::isolate::{Isolate, live_isolates, v8_version};
     #[pymodule_export]
     use super::operation::Operation;
+    #[pymodule_export]
+    use super::stream::StreamHandle;
 }

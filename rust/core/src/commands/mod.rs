@@ -6,6 +6,7 @@ mod call;
 mod eval;
 mod eval_module;
 mod router;
+mod stream;
 
 pub use await_promise::AwaitPromise;
 pub use bind::Bind;
@@ -14,3 +15,4 @@ pub use eval::Eval;
 pub use eval_module::EvalModule;
 pub use router::Command;
 pub(crate) use router::{bootstrap, serve};
+pub use stream::{Read, Tell, Verb};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deno_core::v8;
 
-use super::{AwaitPromise, Bind, Call, Eval, EvalModule};
+use super::{AwaitPromise, Bind, Call, Eval, EvalModule, Read, Tell};
 use crate::engine::{Run, State};
 use crate::error::Error;
 use crate::host::settle_call;
@@ -24,6 +24,10 @@ pub enum Command {
     Call(Call),
     /// Wait for a promise by handle.
     Await(AwaitPromise),
+    /// Wait for a stream's next chunk.
+    Read(Read),
+    /// Do something to a stream.
+    Tell(Tell),
     /// Put something on the global.
     Bind(Bind),
     /// End the isolate, and make a snapshot of it: whether module, name and text of everything it was made from.
@@ -37,6 +41,8 @@ impl Command {
             Self::EvalModule(command) => command.run(scope, state),
             Self::Call(command) => command.run(scope, state),
             Self::Await(command) => command.run(scope, state),
+            Self::Read(command) => command.run(scope, state),
+            Self::Tell(command) => command.run(scope, state),
             Self::Bind(command) => command.run(scope, state),
             // Taken out before: it ends the isolate.
             Self::Snapshot(_) => Err(Error::Closed),
@@ -53,6 +59,8 @@ pub(crate) fn serve(scope: &mut v8::PinScope<'_, '_>, state: &State, message: Me
         }
         Message::Answer(call, outcome) => settle_call(scope, state, call, outcome),
         Message::Stop(ticket) => state.stop_operation(&ticket),
+        Message::Resume(stream) => state.resume_stream(scope, stream),
+        Message::Leave(stream, why) => state.leave_stream(scope, stream, why),
         Message::Home => state.redeliver(),
         Message::Wake => {}
     }

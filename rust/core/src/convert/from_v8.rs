@@ -14,6 +14,7 @@ use super::wire::{self, Write};
 use crate::config::Config;
 use crate::engine::State;
 use crate::error::Error;
+use crate::stream::Kind;
 use crate::value::{Handle, RemoteKind, Value, Wire};
 
 pub(super) type Walked = Result<(), Box<Failure>>;
@@ -274,6 +275,9 @@ impl<'s, 'a> Walker<'s, 'a> {
 
     fn plain(&mut self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Walked {
         let state = self.state;
+        if let Some(handle) = self.stream(scope, object)? {
+            return self.handle(handle);
+        }
         let array = self.read(scope, |scope| state.keys_of(scope, object))?;
         let count = array.length();
         if count == 0 {
@@ -309,6 +313,18 @@ impl<'s, 'a> Walker<'s, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// The handle of a stream or an async iterable, if the object is one.
+    fn stream(&self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Result<Option<Handle>, Box<Failure>> {
+        if !self.state.may_be_stream(scope, object).ok_or_else(Failure::thrown)? {
+            return Ok(None);
+        }
+        Ok(match self.state.stream_kind(scope, object).ok_or_else(Failure::thrown)? {
+            Kind::Readable => Some(self.state.keep_stream(scope, object)),
+            Kind::Writable => Some(self.state.keep_writable(scope, object)),
+            Kind::Other => None,
+        })
     }
 
     /// Writes an object key: in full the first time, by number afterwards.

@@ -8,6 +8,7 @@ use super::wire;
 use crate::engine::State;
 use crate::error::Error;
 use crate::host::make_function;
+use crate::stream::{make_sink, make_stream};
 use crate::value::{Arguments, Handle, MAX_STRING, Value, Wire};
 
 /// Converts one value.
@@ -87,14 +88,16 @@ fn handle_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, handle: Han
                 .ok_or_else(|| Error::conversion("$", format!("no room for a buffer of {length} bytes: max_buffer_bytes is reached")))?;
             Ok(v8::ArrayBuffer::with_backing_store(scope, &store).into())
         }
-        Handle::Function(remote) | Handle::Promise(remote) => state.kept(scope, remote.id).ok_or(Error::Released("JavaScript function")),
+        Handle::Function(remote) | Handle::Promise(remote) | Handle::Stream(remote, _) | Handle::Writable(remote) => state.kept(scope, remote.id).ok_or(Error::Released("JavaScript function")),
         Handle::Error(exception) => Ok(make_error(scope, state, &exception)),
         Handle::HostFunction(function) => make_function(scope, state, function).map(Into::into),
+        Handle::HostStream(stream) => make_stream(scope, state, stream),
+        Handle::HostSink(sink) => make_sink(scope, state, sink),
         Handle::HostPromise(call) => {
             let resolver = v8::PromiseResolver::new(scope).ok_or(Error::Closed)?;
             let promise = resolver.get_promise(scope);
             let owner = state.current_owner(scope);
-            state.expect_call(call, v8::Global::new(scope, resolver), owner);
+            state.expect_call(call, v8::Global::new(scope, resolver), owner, None);
             Ok(promise.into())
         }
     }

@@ -4,10 +4,10 @@ use deno_core::v8;
 
 use super::State;
 use crate::error::Error;
-use crate::web;
+use crate::{stream, web};
 
 /// Names that user code must not find. deno_core's snapshots need them.
-const HIDDEN: [&str; 5] = ["Deno", "__bootstrap", "bootstrap", "__infra", web::SETUP];
+const HIDDEN: [&str; 6] = ["Deno", "__bootstrap", "bootstrap", "__infra", web::SETUP, web::STREAMS];
 
 /// The objects behind the hidden names.
 #[derive(Default)]
@@ -52,7 +52,12 @@ impl Internals {
     /// Hands the host's functions to the scripts of the snapshot.
     pub(super) fn lend(&self, scope: &mut v8::PinScope<'_, '_>, state: &State) -> Result<(), Error> {
         let setup = self.setup(scope)?;
-        web::lend(scope, state, setup)
+        web::lend(scope, state, setup)?;
+        let streams = self.0.iter().find(|(name, _)| *name == web::STREAMS).map(|(_, value)| v8::Local::new(scope, value));
+        let streams = streams.and_then(|streams| streams.try_cast().ok());
+        streams
+            .and_then(|streams| stream::lend(scope, state, streams))
+            .ok_or_else(|| Error::Invalid("the start-up snapshot has no stream functions".into()))
     }
 
     /// Takes the host's functions back; returns the timers that are set.

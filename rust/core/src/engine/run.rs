@@ -17,6 +17,8 @@ pub(crate) enum Run<'s> {
     Value(v8::Local<'s, v8::Value>),
     /// With the promise of a REPL result.
     Repl(v8::Local<'s, v8::Value>),
+    /// With a stream to wait for: its next chunk or its end.
+    Chunk(u64),
     /// With an exception, or because it was stopped.
     Threw,
 }
@@ -62,6 +64,7 @@ impl State {
             let progress = match run(tc, self) {
                 Ok(Run::Value(value)) => self.follow(tc, &ticket, value, false),
                 Ok(Run::Repl(value)) => self.follow(tc, &ticket, value, true),
+                Ok(Run::Chunk(stream)) => self.follow_stream(tc, &ticket, stream),
                 Ok(Run::Threw) => {
                     let error = self.failure(tc, &ticket);
                     self.checkpoint(tc);

@@ -14,11 +14,11 @@ use crate::value::Value;
 
 /// An operation that waits for a promise.
 ///
-/// The promise is held weakly: whoever can still settle it keeps it alive. If the collector takes it, nobody can.
+/// A promise is held weakly: whoever can still settle it keeps it alive. If the collector takes it, nobody can.
 pub(super) struct Pending {
     ticket: Arc<Ticket>,
     /// Its finalizer reports the operation as unreachable.
-    _promise: v8::Weak<v8::Promise>,
+    _promise: Option<v8::Weak<v8::Promise>>,
     /// The promise's value is a REPL result to unwrap.
     repl: bool,
 }
@@ -56,6 +56,35 @@ impl State {
             }
             v8::PromiseState::Pending if ticket.stop.get().is_some() => Progress::Done(Err(self.stop_error(ticket))),
             v8::PromiseState::Pending => self.wait_for(tc, ticket, promise, repl),
+        }
+    }
+
+    /// Waits for a stream: answered without a value as soon as there is something to take from its channel.
+    pub(super) fn follow_stream(&self, tc: &mut Catch<'_, '_, '_, '_>, ticket: &Arc<Ticket>, stream: u64) -> Progress {
+        self.checkpoint(tc);
+        if self.stream_has_news(stream) {
+            return Progress::Done(Ok(Value::Undefined));
+        }
+        if ticket.stop.get().is_some() {
+            return Progress::Done(Err(self.stop_error(ticket)));
+        }
+        if !self.await_chunk(stream, ticket.id) {
+            return Progress::Done(Err(Error::Invalid("another read of this stream waits".into())));
+        }
+        self.pending.borrow_mut().insert(ticket.id, Pending { ticket: Arc::clone(ticket), _promise: None, repl: false });
+        self.shared.counters.pending_changed(self.pending.borrow().len());
+        Progress::Pending
+    }
+
+    /// Whether an operation waits.
+    pub(crate) fn is_waiting(&self, op: OpId) -> bool {
+        self.pending.borrow().contains_key(&op)
+    }
+
+    /// Ends an operation that waits for a stream: it has something to take.
+    pub(crate) fn end_waiting(&self, op: OpId) {
+        if let Some(pending) = self.take_pending(op) {
+            self.finish(&pending.ticket, Ok(Value::Undefined));
         }
     }
 
@@ -99,7 +128,7 @@ impl State {
         let unreachable = Rc::clone(&self.unreachable);
         let op = ticket.id;
         let weak = v8::Weak::with_guaranteed_finalizer(tc, promise, Box::new(move || unreachable.borrow_mut().push(op)));
-        self.pending.borrow_mut().insert(op, Pending { ticket: Arc::clone(ticket), _promise: weak, repl });
+        self.pending.borrow_mut().insert(op, Pending { ticket: Arc::clone(ticket), _promise: Some(weak), repl });
         self.shared.counters.pending_changed(self.pending.borrow().len());
         Progress::Pending
     }
@@ -202,6 +231,7 @@ impl State {
         for message in self.deferred.take() {
             self.shared.refuse(message);
         }
+        self.end_streams(cause);
         let tickets: Vec<_> = self.live.borrow().values().cloned().collect();
         for ticket in tickets {
             drop(self.take_pending(ticket.id));
@@ -273,7 +303,7 @@ impl State {
     /// Housekeeping after each message: what other threads and the collector released.
     pub(crate) fn tidy(&self, scope: &mut v8::PinScope<'_, '_>) {
         self.load_modules(scope);
-        self.sweep();
+        self.sweep(scope);
         if self.heap_exceeded.get() && self.entries.borrow().is_empty() {
             self.heap_exceeded.set(false);
             crate::limits::recover_heap(scope, self);

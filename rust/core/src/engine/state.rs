@@ -22,6 +22,7 @@ use crate::modules::Modules;
 use crate::reply::{CallId, Cause, HostCall, Item, OpId, Ticket};
 use crate::snapshot::Source;
 use crate::spin::Spin;
+use crate::stream::Streams;
 use crate::value::HostFunction;
 use crate::web::Flood;
 
@@ -61,6 +62,8 @@ pub(crate) struct State {
     pub(crate) buffers: Buffers,
     /// Console messages under way to the host.
     pub(crate) console: Arc<Flood>,
+    /// Streams that the host holds, and what streams cross the border with.
+    pub(crate) streams: Streams,
     /// JavaScript objects that the host holds.
     pub(super) handles: RefCell<Handles>,
     /// Host functions by number.
@@ -140,6 +143,7 @@ impl State {
             pending: RefCell::default(),
             unreachable: Rc::default(),
             dropped_microtasks: Cell::default(),
+            streams: Streams::default(),
             handles: RefCell::default(),
             host_functions: RefCell::default(),
             dead_functions: Rc::default(),
@@ -235,13 +239,14 @@ impl State {
     }
 
     /// Frees what the collector and other threads released since the last time.
-    pub(super) fn sweep(&self) {
+    pub(super) fn sweep(&self, scope: &mut v8::PinScope<'_, '_>) {
         for number in self.dead_functions.take() {
             let entry = self.host_functions.borrow_mut().remove(&number);
             drop(entry);
         }
         let released = self.shared.take_releases();
         if !released.is_empty() {
+            self.streams_released(scope, &released);
             let mut handles = self.handles.borrow_mut();
             handles.release(&released);
             self.shared.counters.handles_changed(handles.len());
@@ -299,8 +304,11 @@ impl State {
     // ---- delivery to the host ------------------------------------------------------------------------------------
 
     /// Sends a host call to the thread it belongs to: the caller's, else the home loop, else any thread that waits.
-    pub(crate) fn deliver_call(&self, call: HostCall) {
-        self.deliver_for(call.op, Item::Call(call));
+    pub(crate) fn deliver_call(&self, call: HostCall, home: Option<Arc<Queue>>) {
+        match home {
+            Some(home) => self.deliver(Some(home), Item::Call(call)),
+            None => self.deliver_for(call.op, Item::Call(call)),
+        }
     }
 
     /// Sends an item to the thread of the operation it belongs to, or to whoever is there.
@@ -341,8 +349,14 @@ impl State {
     }
 
     /// Notes that JavaScript awaits `call`.
-    pub(crate) fn expect_call(&self, call: CallId, resolver: v8::Global<v8::PromiseResolver>, owner: Option<OpId>) {
-        let queue = owner.and_then(|id| self.live.borrow().get(&id).map(|ticket| Arc::clone(ticket.queue())));
+    pub(crate) fn expect_call(
+        &self,
+        call: CallId,
+        resolver: v8::Global<v8::PromiseResolver>,
+        owner: Option<OpId>,
+        home: Option<Arc<Queue>>,
+    ) {
+        let queue = home.or_else(|| owner.and_then(|id| self.live.borrow().get(&id).map(|ticket| Arc::clone(ticket.queue()))));
         self.calls.borrow_mut().insert(call, Expected { resolver, owner, queue });
     }
 
@@ -360,6 +374,7 @@ impl State {
         self.pending.borrow_mut().clear();
         self.calls.take();
         self.modules.clear();
+        self.clear_streams();
         self.rejections.borrow_mut().clear();
         let functions = self.host_functions.take();
         drop(functions);

@@ -6,6 +6,7 @@ use super::call::{promised_operation, waiting_operation};
 use crate::convert::{string_to_v8, to_v8};
 use crate::engine::State;
 use crate::error::Error;
+use crate::stream::register;
 use crate::value::Value;
 
 /// What a bind command puts in place.
@@ -24,6 +25,13 @@ pub enum Binding {
         id: u32,
         /// The handler.
         function: crate::value::HostFunction,
+    },
+    /// A stream that JavaScript fetches with `__jsrun_get_stream__(id)`.
+    Stream {
+        /// The number JavaScript passes.
+        id: u32,
+        /// The stream.
+        value: Value,
     },
     /// The source of a module.
     Module {
@@ -44,6 +52,11 @@ pub(crate) fn bind_global(scope: &mut v8::PinScope<'_, '_>, state: &State, bindi
         Binding::Global { name, value } => {
             let value = to_v8(scope, state, value)?;
             define(scope, &name, value)
+        }
+        Binding::Stream { id, value } => {
+            let stream = to_v8(scope, state, value)?;
+            let fetch = register(scope, state, id, stream)?;
+            define(scope, "__jsrun_get_stream__", fetch)
         }
         Binding::Module { name, source } => {
             let source = string_to_v8(scope, &source)?;

@@ -141,10 +141,10 @@ pub(crate) fn ask<'s>(
     }
     let args = from_v8(scope, state, list.into()).map_err(|error| error.unwrap_or(Error::Cancelled))?;
     let call = state.shared.next_call();
-    state.expect_call(call, v8::Global::new(scope, resolver), owner);
+    state.expect_call(call, v8::Global::new(scope, resolver), owner, None);
     // Run at once on the thread that waits, as a synchronous function; JavaScript, however, goes on.
     let isolate = std::sync::Arc::clone(&state.shared);
-    state.deliver_call(HostCall { call, target: function.target.id(), wait: true, args, op: owner, isolate });
+    state.deliver_call(HostCall { call, target: function.target.id(), wait: true, args, op: owner, isolate }, None);
     Ok(resolver.get_promise(scope))
 }
 
@@ -158,8 +158,8 @@ fn post_promised<'s>(
     let resolver = v8::PromiseResolver::new(scope).ok_or(Error::Closed)?;
     let promise = resolver.get_promise(scope);
     let call = state.post_call(scope, function, args, false);
-    let owner = state.current_owner(scope);
-    state.expect_call(call, v8::Global::new(scope, resolver), owner);
+    let owner = if function.home.is_some() { None } else { state.current_owner(scope) };
+    state.expect_call(call, v8::Global::new(scope, resolver), owner, function.home.clone());
     Ok(promise.into())
 }
 
@@ -205,16 +205,10 @@ pub(crate) fn settle_call(scope: &mut v8::PinScope<'_, '_>, state: &State, call:
 impl State {
     /// Sends a call to the thread of the operation that JavaScript runs for.
     fn post_call(&self, scope: &mut v8::PinScope<'_, '_>, function: &HostFunction, args: Value, wait: bool) -> CallId {
-        let owner = self.current_owner(scope);
+        let owner = if function.home.is_some() { None } else { self.current_owner(scope) };
         let call = self.shared.next_call();
-        self.deliver_call(HostCall {
-            call,
-            target: function.target.id(),
-            wait,
-            args,
-            op: owner,
-            isolate: std::sync::Arc::clone(&self.shared),
-        });
+        let isolate = std::sync::Arc::clone(&self.shared);
+        self.deliver_call(HostCall { call, target: function.target.id(), wait, args, op: owner, isolate }, function.home.clone());
         call
     }
 }

@@ -36,6 +36,10 @@ pub enum Message {
     Answer(CallId, CallOutcome),
     /// This operation has a cause to stop.
     Stop(Arc<Ticket>),
+    /// The host has room for more of this stream.
+    Resume(u64),
+    /// The host wants no more of this stream, for this reason.
+    Leave(u64, &'static str),
     /// Background JavaScript has a loop now: deliver what waited for one.
     Home,
     /// Look at the flags and release lists.

@@ -4,6 +4,7 @@ import { core, primordials } from "ext:core/mod.js";
 import * as timers from "ext:jsrun_web/timers.js";
 import { makeConsole } from "ext:jsrun_web/console.js";
 import { makeCrypto } from "ext:jsrun_web/crypto.js";
+import * as border from "ext:jsrun_web/streams.js";
 import { forgetHooks } from "ext:jsrun_web/hooks.js";
 
 const {
@@ -153,7 +154,8 @@ define(hidden, false);
 define(shown, true);
 forgetHooks(hidden, shown);
 
-// The engine takes this off the global before user code runs, and calls it with what the host offers.
+// The engine takes these off the global before user code runs: what streams cross the border with, and what it calls with the host's offer.
+ObjectDefineProperty(globalThis, "__jsrun_streams__", { __proto__: null, configurable: true, value: { __proto__: null, ...border } });
 ObjectDefineProperty(globalThis, "__jsrun_setup__", {
   __proto__: null,
   configurable: true,

@@ -14,6 +14,8 @@ const LONGEST: usize = 1 << 20;
 
 /// Name under which the snapshot's scripts leave their set-up function on the global.
 pub(crate) const SETUP: &str = "__jsrun_setup__";
+/// And the functions with which streams cross the border.
+pub(crate) const STREAMS: &str = "__jsrun_streams__";
 
 /// Hands the host's functions to the snapshot's scripts.
 pub(crate) fn lend(scope: &mut v8::PinScope<'_, '_>, state: &State, setup: v8::Local<'_, v8::Function>) -> Result<(), Error> {

@@ -53,3 +53,11 @@ impl From<PyErr> for Failure {
         Self { steps: Vec::new(), reason: Reason::Raised(error) }
     }
 }
+
+/// A key as a step of a path: after a dot if it reads well there.
+pub(super) fn step_of(key: &str) -> String {
+    let mut chars = key.chars();
+    let plain = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$')
+        && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '$');
+    if plain { format!(".{key}") } else { format!("[{key:?}]") }
+}

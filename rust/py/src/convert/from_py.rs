@@ -11,12 +11,15 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
 
-use super::failure::Failure;
-use super::numbers;
+use super::batch::close_all;
+use super::failure::{Failure, step_of};
+use super::numbers::{self, array_index};
 use super::scalar::{scalar, string};
 use crate::errors::from_exception;
+use crate::feed::Chunks;
 use crate::function::{JsFunction, JsPromise};
 use crate::imports;
+use crate::stream::{StreamHandle, handle_of};
 use crate::table;
 
 /// Python awaitables that became JavaScript promises: whoever sends the value starts them.
@@ -27,30 +30,25 @@ pub(crate) fn from_py(object: &Bound<'_, PyAny>, shared: &Arc<Shared>, root: &st
     if let Some(value) = scalar(object, shared, root)? {
         return Ok(value);
     }
-    let mut encoder = Encoder {
-        shared,
-        wire: Wire { bytes: wire::HEADER.to_vec(), handles: Vec::new() },
-        depth: 0,
-        next_object: 0,
-        seen: HashMap::new(),
-        keep: Vec::new(),
-        pending,
-    };
+    if let Ok(chunks) = object.cast_exact::<Chunks>() {
+        return Ok(chunks.get().take().map_or(Value::Undefined, |wire| Value::Wire(Box::new(wire))));
+    }
+    let wire = Wire { bytes: wire::HEADER.to_vec(), handles: Vec::new() };
+    let mut encoder = Encoder::after(shared, wire, 0, pending);
     if let Err(failure) = encoder.value(object) {
         let error = failure.into_error(object.py(), root);
-        for (_, awaitable) in pending.drain(..) {
-            // Coroutines that will not be awaited; other awaitables have no `close`.
-            let _ = awaitable.call_method0(object.py(), "close");
-        }
+        close_all(object.py(), pending);
         return Err(error);
     }
     Ok(Value::Wire(Box::new(encoder.wire)))
 }
 
 /// One conversion under way.
-struct Encoder<'py, 'a> {
+pub(super) struct Encoder<'py, 'a> {
     shared: &'a Arc<Shared>,
     wire: Wire,
+    /// Where this value begins: what is before is of others, and not in its budget.
+    start: usize,
     depth: usize,
     /// Number of the next object, as V8's reader counts.
     next_object: u32,
@@ -61,12 +59,23 @@ struct Encoder<'py, 'a> {
     pending: &'a mut Pending,
 }
 
-impl<'py> Encoder<'py, '_> {
-    fn reserve(&self, more: usize) -> Result<(), Failure> {
-        if self.wire.bytes.len() + more > self.shared.config.max_bytes { Err(Failure::too_large(self.shared)) } else { Ok(()) }
+impl<'py, 'a> Encoder<'py, 'a> {
+    /// Goes on after what `wire` holds.
+    pub(super) fn after(shared: &'a Arc<Shared>, wire: Wire, next_object: u32, pending: &'a mut Pending) -> Self {
+        let start = wire.bytes.len();
+        Self { shared, wire, start, depth: 0, next_object, seen: HashMap::new(), keep: Vec::new(), pending }
     }
 
-    fn value(&mut self, object: &Bound<'py, PyAny>) -> Result<(), Failure> {
+    /// What was written, and the number of the next object.
+    pub(super) fn into_parts(self) -> (Wire, u32) {
+        (self.wire, self.next_object)
+    }
+
+    fn reserve(&self, more: usize) -> Result<(), Failure> {
+        if self.wire.bytes.len() - self.start + more > self.shared.config.max_bytes { Err(Failure::too_large(self.shared)) } else { Ok(()) }
+    }
+
+    pub(super) fn value(&mut self, object: &Bound<'py, PyAny>) -> Result<(), Failure> {
         let raw = object.as_ptr();
         let out = &mut self.wire.bytes;
         // SAFETY: type comparisons and plain accessors on a live object, attached.
@@ -218,12 +227,21 @@ impl<'py> Encoder<'py, '_> {
                 let (target, asynchronous, name): (Bound<'py, PyAny>, bool, String) = payload.extract()?;
                 let target = table::keep(target, self.shared);
                 let mode = if asynchronous { HostMode::Async } else { HostMode::Sync };
-                self.handle(object, Handle::HostFunction(HostFunction { target, name, mode }))
+                self.handle(object, Handle::HostFunction(HostFunction { target, name, mode, home: None }))
             }
             "inline" => {
                 let (target, name): (Bound<'py, PyAny>, String) = payload.extract()?;
                 let target = table::keep(target, self.shared);
-                self.handle(object, Handle::HostFunction(HostFunction { target, name, mode: HostMode::Inline }))
+                self.handle(object, Handle::HostFunction(HostFunction { target, name, mode: HostMode::Inline, home: None }))
+            }
+            "handle" => {
+                let stream = payload.cast_into::<StreamHandle>().map_err(PyErr::from)?;
+                let handle = stream.get().handle_in(object, self.shared)?;
+                self.handle(object, handle)
+            }
+            "stream" | "sink" => {
+                let handle = handle_of(&payload, self.shared)?;
+                self.handle(object, handle)
             }
             "awaitable" => {
                 let call = self.shared.next_call();
@@ -374,21 +392,4 @@ impl<'py> Encoder<'py, '_> {
         self.wire.bytes.varint(count);
         Ok(())
     }
-}
-
-/// A key as a step of a path: after a dot if it reads well there.
-fn step_of(key: &str) -> String {
-    let mut chars = key.chars();
-    let plain = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$')
-        && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '$');
-    if plain { format!(".{key}") } else { format!("[{key:?}]") }
-}
-
-/// The array index a key stands for: V8 keeps those apart from names.
-fn array_index(key: &str) -> Option<u32> {
-    let digits = key.len() <= 10 && key.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits || key.is_empty() || (key.len() > 1 && key.starts_with('0')) {
-        return None;
-    }
-    key.parse::<u32>().ok().filter(|index| *index < u32::MAX)
 }

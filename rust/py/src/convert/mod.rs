@@ -1,11 +1,13 @@
 //! Values across the Python border: one walker per direction, for every path.
 
+mod batch;
 mod failure;
 mod from_py;
 mod numbers;
 mod scalar;
 mod to_py;
 
+pub(crate) use batch::Batch;
 pub(crate) use from_py::{Pending, from_py};
 pub(crate) use scalar::{is_scalar, string};
 pub(crate) use to_py::{arguments, to_py};

@@ -39,3 +39,12 @@ pub(crate) fn write_bigint(int: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> PyResul
     out.bigint(negative, bytes.cast::<PyBytes>()?.as_bytes());
     Ok(())
 }
+
+/// The array index a key stands for: V8 keeps those apart from names.
+pub(super) fn array_index(key: &str) -> Option<u32> {
+    let digits = key.len() <= 10 && key.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits || key.is_empty() || (key.len() > 1 && key.starts_with('0')) {
+        return None;
+    }
+    key.parse::<u32>().ok().filter(|index| *index < u32::MAX)
+}

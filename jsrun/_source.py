@@ -1,0 +1,336 @@
+"""Python iterators as JavaScript streams: one task per stream drives the iterator on its own loop, as far as JavaScript asks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable
+from typing import Any, Final
+
+from . import _bridge, _portal
+from ._jsrun import Chunks, Feed, Isolate, LoopBridge
+from .errors import ConversionError
+
+_MORE: Final = 0
+_DONE: Final = 1
+_FAILED: Final = 2
+# Bytes after which a batch goes out, whatever was asked for.
+_MOST_BYTES: Final = 1 << 20
+_AHEAD: Final = 16
+
+
+class PyStreamSource:
+    """A Python iterable on its way to JavaScript, where it is a `ReadableStream`. Pass it as an argument, once."""
+
+    def __init__(self, iterable: object, *, high_water_mark: int = _AHEAD, byte_stream: bool = False) -> None:
+        if isinstance(high_water_mark, bool) or not isinstance(high_water_mark, int):
+            raise TypeError(f"high_water_mark must be an int, got {high_water_mark!r}")
+        if not 1 <= high_water_mark <= 1 << 20:
+            raise ValueError(f"high_water_mark must be between 1 and {1 << 20}, got {high_water_mark}")
+        self._pump: Pump | None = Pump(_iterator(iterable), *_place())
+        self._ahead = high_water_mark
+        self._bytes = byte_stream
+
+    def attach(self, feed: Feed) -> tuple[list[Callable[..., Any]], LoopBridge, int, bool]:
+        """Hand the iterator to a JavaScript stream. Called by the native walker."""
+        pump, self._pump = self._pump, None
+        if pump is None:
+            raise ValueError("this stream was handed to JavaScript already, or closed")
+        ends = _Ends(pump, feed)
+        return [ends.pull, ends.cancel], pump.bridge, self._ahead, self._bytes
+
+    def close(self) -> None:
+        """Let go of an iterator that was not handed over."""
+        pump, self._pump = self._pump, None
+        if pump is not None:
+            pump.leave()
+
+
+class Sink:
+    """A Python object on its way to JavaScript, where it is a `WritableStream`."""
+
+    def __init__(self, target: Any) -> None:
+        if not callable(getattr(target, "write", None)):
+            raise TypeError(f"an object to write to needs a write method, {type(target).__name__} has none")
+        self._target = target
+        self._loop, self._bridge = _place()
+
+    def attach(self, _feed: Feed) -> tuple[list[Callable[..., Any]], LoopBridge, int, bool]:
+        """Hand the object to a JavaScript stream. Called by the native walker."""
+        return [self._write, self._close, self._abort], self._bridge, 1, False
+
+    def _write(self, chunk: Any) -> Any:
+        return _on(self._loop, self._writing(chunk))
+
+    async def _writing(self, chunk: Any) -> None:
+        await _settled(self._target.write(chunk))
+        drain = getattr(self._target, "drain", None)
+        if drain is not None:
+            await _settled(drain())
+
+    def _close(self) -> Any:
+        return _on(self._loop, self._closing())
+
+    async def _closing(self) -> None:
+        end = getattr(self._target, "aclose", None) or getattr(self._target, "close", None)
+        if end is not None:
+            await _settled(end())
+
+    def _abort(self, reason: Any = None) -> Any:
+        return _on(self._loop, self._aborting(reason))
+
+    async def _aborting(self, reason: Any) -> None:
+        abort = getattr(self._target, "abort", None)
+        if abort is not None:
+            await _settled(abort(reason))
+        else:
+            await self._closing()
+
+
+async def _settled(result: Any) -> None:
+    if inspect.isawaitable(result):
+        await result
+
+
+def _place() -> tuple[asyncio.AbstractEventLoop, LoopBridge]:
+    """Return the loop on which Python code of a stream runs: the running one, else the portal's."""
+    if asyncio._get_running_loop() is not None:
+        return asyncio.get_running_loop(), _bridge.current()
+    return _portal.run(lambda: (asyncio.get_running_loop(), _bridge.current()))
+
+
+def _iterator(iterable: object) -> AsyncIterator[Any]:
+    if isinstance(iterable, AsyncIterable):
+        return aiter(iterable)
+    if isinstance(iterable, Iterable):
+        return _each(iterable)
+    raise TypeError(f"expected an iterable or an async iterable, got {type(iterable).__name__}")
+
+
+async def _each(iterable: Iterable[Any]) -> AsyncIterator[Any]:
+    iterator = iter(iterable)
+    try:
+        for item in iterator:
+            yield item
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()
+
+
+async def _on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> Any:
+    """Await ``work`` on ``loop``, from whichever loop this is."""
+    if asyncio.get_running_loop() is loop:
+        return await work
+    if loop.is_closed():
+        work.close()
+        raise RuntimeError("the event loop of this stream's Python side is closed")
+    return await asyncio.wrap_future(_portal.run_on(loop, work))
+
+
+class _Ends:
+    """What JavaScript holds of a pump. When it lets go of both functions, the pump ends."""
+
+    def __init__(self, pump: Pump, feed: Feed) -> None:
+        self._pump = pump
+        pump.feed = feed
+        feed.open()
+
+    def pull(self, count: int) -> Coroutine[Any, Any, Chunks]:
+        return _on(self._pump.loop, self._pump.ask(count))
+
+    def cancel(self, _reason: Any = None) -> Coroutine[Any, Any, None]:
+        return _on(self._pump.loop, self._pump.cancel())
+
+    def __del__(self) -> None:
+        self._pump.leave()
+
+
+class Pump:
+    """Drives one iterator in one task, on the loop where the stream was made."""
+
+    feed: Feed
+
+    def __init__(
+        self, iterator: AsyncIterator[Any], loop: asyncio.AbstractEventLoop, bridge: LoopBridge
+    ) -> None:
+        self.loop = loop
+        self.bridge = bridge
+        self._iterator = iterator
+        self._context = contextvars.copy_context()
+        self._task: asyncio.Task[None] | None = None
+        # Chunks that JavaScript asked for and did not get.
+        self._wanted = 0
+        # Who waits for the next batch.
+        self._asked: asyncio.Future[Chunks] | None = None
+        # The task waits to be asked.
+        self._idle: asyncio.Future[None] | None = None
+        self._ending: int | None = None
+        self._taken = 0
+        self._left = False
+
+    async def ask(self, count: int) -> Chunks:
+        """Return the next batch: at least one chunk, at most ``count``, or the end."""
+        if self._ending is not None or self._left:
+            return self._flush()
+        self._wanted = max(1, count - len(self.feed))
+        self._asked = self.loop.create_future()
+        if self._task is None:
+            self._task = self._context.run(self.loop.create_task, self._run())
+        elif self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+        self._send()
+        return await self._asked
+
+    async def cancel(self) -> None:
+        """Stop the iterator, and wait until its ``finally`` blocks have run."""
+        self._stop()
+        if self._task is None:
+            await self._close_iterator()
+        else:
+            await asyncio.wait([self._task])
+            if not self._task.cancelled() and (error := self._task.exception()) is not None:
+                raise error
+
+    def leave(self) -> None:
+        """Stop the iterator without waiting, from any thread."""
+        if self._ending is None and not self._left and not self.loop.is_closed():
+            _portal.call_on(self.loop, self._leave)
+
+    def _leave(self) -> None:
+        self._stop()
+        if self._task is None:
+            self._task = self._context.run(self.loop.create_task, self._close_iterator())
+
+    def _stop(self) -> None:
+        self._left = True
+        if self._task is None or self._ending is not None:
+            return
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+        else:
+            self._task.cancel()
+
+    def _flush(self) -> Chunks:
+        return self.feed.flush(_MORE if self._ending is None else self._ending)
+
+    def _send(self) -> None:
+        """Answer who asked, with what there is."""
+        if self._asked is not None and not self._asked.done() and (len(self.feed) or self._ending is not None):
+            self._asked.set_result(self._flush())
+
+    async def _run(self) -> None:
+        """Take chunks while JavaScript wants them."""
+        try:
+            await self._take_all()
+        except asyncio.CancelledError as error:
+            if not self._left:
+                # Not JavaScript's doing: the loop is being shut down.
+                self._fail(error)
+                raise
+        except BaseException as error:
+            self._fail(error)
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+        finally:
+            if self._ending is None:
+                self._ending = _DONE
+            self.feed.close()
+            try:
+                await self._close_iterator()
+            finally:
+                self._send()
+
+    async def _take_all(self) -> None:
+        iterator = self._iterator
+        while not self._left:
+            if self._wanted <= 0:
+                self._send()
+                self._idle = self.loop.create_future()
+                await self._idle
+                continue
+            try:
+                chunk = await iterator.__anext__()
+            except StopAsyncIteration:
+                self._ending = _DONE
+                return
+            first = not len(self.feed)
+            self._taken += 1
+            try:
+                size = self.feed.add(chunk)
+            except ConversionError as error:
+                raise ConversionError(f"chunk {self._taken} of the stream: {error}") from error.__cause__
+            self._wanted -= 1
+            if size >= _MOST_BYTES:
+                self._wanted = 0
+            if first:
+                # When the iterator waits for something, what there is goes out.
+                self.loop.call_soon(self._send)
+
+    def _fail(self, error: BaseException) -> None:
+        self.feed.add(error)
+        self._ending = _FAILED
+
+    async def _close_iterator(self) -> None:
+        close = getattr(self._iterator, "aclose", None)
+        if close is not None:
+            await close()
+
+
+class StreamMethods:
+    """The part of `Runtime` that makes streams."""
+
+    _native: Isolate
+    _next_stream: int
+
+    async def create_js_stream_from_python(
+        self, iterable: AsyncIterable[Any] | Iterable[Any], *, high_water_mark: int = _AHEAD, byte_stream: bool = False
+    ) -> int:
+        """Make a JavaScript `ReadableStream` of a Python iterable; return the number by which JavaScript fetches it.
+
+        ``__jsrun_get_stream__(number)`` gives the stream, once. JavaScript's reading drives the iterator, which runs
+        in one task on the loop where this is called; cancelling the stream closes the iterator, an exception in it
+        fails the stream.
+
+        Args:
+            iterable: anything for ``async for`` or ``for``. A plain iterator runs on the loop's thread.
+            high_water_mark: chunks that may be taken ahead of the reader.
+            byte_stream: whether chunks are bytes and readers may bring their own buffers (``mode: "byob"``).
+
+        Example:
+            >>> import asyncio, jsrun
+            >>> async def main():
+            ...     async with jsrun.Runtime.create() as rt:
+            ...         number = await rt.create_js_stream_from_python(range(3))
+            ...         return await rt.eval_async(f"Array.fromAsync(__jsrun_get_stream__({number}))")
+            >>> asyncio.run(main())
+            [0, 1, 2]
+        """
+        number = self._next_stream
+        self._next_stream += 1
+        source = PyStreamSource(iterable, high_water_mark=high_water_mark, byte_stream=byte_stream)
+        try:
+            await self._native.register_stream(number, source)
+        finally:
+            source.close()
+        return number
+
+    def stream_from_async_iterable(
+        self, iterable: AsyncIterable[Any] | Iterable[Any], *, high_water_mark: int = _AHEAD, byte_stream: bool = False
+    ) -> PyStreamSource:
+        """Make a Python iterable a value that JavaScript gets as a `ReadableStream`: an argument, a result, a binding.
+
+        An async iterable that is passed as it is becomes a stream too; this says how. Arguments are those of
+        `create_js_stream_from_python`. Without a running loop, the iterator runs on jsrun's private one.
+        """
+        return PyStreamSource(iterable, high_water_mark=high_water_mark, byte_stream=byte_stream)
+
+    def writable_from_python(self, target: Any) -> Sink:
+        """Make a Python object a value that JavaScript gets as a `WritableStream`.
+
+        Args:
+            target: has ``write(chunk)``, and if it likes ``drain()``, ``aclose()`` or ``close()``, ``abort(reason)``;
+                plain or async. They run on the running loop, else on jsrun's private one; JavaScript waits for each.
+        """
+        return Sink(target)

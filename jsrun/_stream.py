@@ -1,0 +1,322 @@
+"""Streams of JavaScript's in Python: `JsStream` to read, `JsWritable` to write."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from types import TracebackType
+from typing import Any, Final
+
+from ._config import Timeout
+from ._jsrun import StreamHandle
+from .errors import StreamEnded, StreamError
+
+_NOTHING: Final = object()
+_END: Final = object()
+
+
+class JsStream:
+    """A JavaScript `ReadableStream` or async iterable, read from Python.
+
+    Nothing is produced before the first read; from then on JavaScript is at most
+    `RuntimeConfig.stream_high_water_mark` chunks ahead. A loop that is left early, and a stream that was read and is
+    dropped, cancel the JavaScript stream; one that was never read stays as it is. Passed to its own runtime it is the
+    same JavaScript object again.
+
+    One reader at a time: a second read meanwhile raises `StreamError`. Cancelling a read loses no chunk.
+
+    Example:
+        >>> import asyncio, jsrun
+        >>> async def main():
+        ...     async with jsrun.Runtime.create() as rt:
+        ...         numbers = await rt.eval_async("(async function* () { yield 1; yield 2 })()")
+        ...         return [n async for n in numbers]
+        >>> asyncio.run(main())
+        [1, 2]
+    """
+
+    __slots__ = ("__weakref__", "_error", "_finished", "_handle", "_reading", "_started")
+
+    def __init__(self, handle: StreamHandle) -> None:
+        self._handle = handle
+        self._reading = False
+        self._started = False
+        self._finished = False
+        self._error: BaseException | None = None
+
+    # ---- reading -------------------------------------------------------------------------------------------------
+
+    async def read(self, *, timeout: Timeout = None) -> Any:
+        """Return the next chunk.
+
+        Args:
+            timeout: seconds (int, float) or a timedelta to wait for it; the runtime's default when ``None``.
+
+        Raises:
+            StreamEnded: there is none; also an `EOFError`.
+            StreamError: another task is reading.
+            JavaScriptError: the stream failed; again at every later read.
+            ConversionError: the chunk has no Python form; the stream is cancelled.
+            JavaScriptTimeout: the deadline passed; the chunk is not lost.
+            RuntimeClosed, RuntimeTerminated, DeadlockError: see `jsrun.errors`.
+        """
+        chunk = await self._next(timeout)
+        if chunk is _END:
+            raise StreamEnded("the stream has ended")
+        return chunk
+
+    async def _next(self, timeout: Timeout = None) -> Any:
+        chunk = self._take()
+        if chunk is not _NOTHING:
+            return chunk
+        self._reading = True
+        try:
+            while chunk is _NOTHING:
+                await self._handle.wait(timeout, False)
+                chunk = self._handle.take(_NOTHING, _END)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            self._remember(error)
+            raise
+        finally:
+            self._reading = False
+        if chunk is _END:
+            self._finished = True
+        return chunk
+
+    def _next_blocking(self, timeout: Timeout = None) -> Any:
+        chunk = self._take()
+        if chunk is not _NOTHING:
+            return chunk
+        self._reading = True
+        try:
+            while chunk is _NOTHING:
+                self._handle.wait(timeout, True)
+                chunk = self._handle.take(_NOTHING, _END)
+        except BaseException as error:
+            self._remember(error)
+            raise
+        finally:
+            self._reading = False
+        if chunk is _END:
+            self._finished = True
+        return chunk
+
+    def _take(self) -> Any:
+        """Return what is there at once."""
+        if self._reading:
+            raise StreamError("another task or thread is reading this stream; read it from one at a time")
+        if self._error is not None:
+            raise self._error
+        if self._finished:
+            return _END
+        self._started = True
+        try:
+            chunk = self._handle.take(_NOTHING, _END)
+        except BaseException as error:
+            self._remember(error)
+            raise
+        if chunk is _END:
+            self._finished = True
+        return chunk
+
+    def _remember(self, error: BaseException) -> None:
+        """Keep an error that is the stream's, not that of one read."""
+        if not isinstance(error, (TimeoutError, KeyboardInterrupt, GeneratorExit)):
+            self._error = error
+            self._finished = True
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return _Chunks(self)
+
+    async def __anext__(self) -> Any:
+        chunk = await self._next()
+        if chunk is _END:
+            raise StopAsyncIteration
+        return chunk
+
+    def __iter__(self) -> Iterator[Any]:
+        return _BlockingChunks(self)
+
+    # ---- ending --------------------------------------------------------------------------------------------------
+
+    async def aclose(self, reason: Any = None, *, timeout: Timeout = None) -> None:
+        """Cancel the stream, and wait until JavaScript has taken notice. Idempotent.
+
+        Args:
+            reason: what JavaScript's ``cancel`` gets; a str becomes the message of an ``AbortError``.
+            timeout: seconds (int, float) or a timedelta.
+
+        Raises:
+            JavaScriptError: the stream's own ``cancel`` threw.
+        """
+        if self._leave():
+            await self._handle.tell("cancel", _reason(reason), timeout, False)
+
+    def close(self, reason: Any = None, *, timeout: Timeout = None) -> None:
+        """Cancel the stream, blocking. Otherwise like `aclose`."""
+        if self._leave():
+            self._handle.tell("cancel", _reason(reason), timeout, True)
+
+    def _leave(self) -> bool:
+        if self._finished:
+            return False
+        self._finished = True
+        return True
+
+    def _abandon(self) -> None:
+        """Cancel without waiting: who read the stream is gone."""
+        if self._started and self._leave():
+            self._handle.leave()
+
+    async def __aenter__(self) -> JsStream:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> JsStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "ended" if self._finished else "being read" if self._started else "unread"
+        return f"<JsStream {state}>"
+
+
+class _Chunks:
+    """One ``async for`` over a stream. Dropped before the end, it cancels the stream."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: JsStream) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> _Chunks:
+        return self
+
+    async def __anext__(self) -> Any:
+        chunk = await self._stream._next()
+        if chunk is _END:
+            raise StopAsyncIteration
+        return chunk
+
+    def __del__(self) -> None:
+        self._stream._abandon()
+
+
+class _BlockingChunks:
+    """One ``for`` over a stream."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: JsStream) -> None:
+        self._stream = stream
+
+    def __iter__(self) -> _BlockingChunks:
+        return self
+
+    def __next__(self) -> Any:
+        chunk = self._stream._next_blocking()
+        if chunk is _END:
+            raise StopIteration
+        return chunk
+
+    def __del__(self) -> None:
+        self._stream._abandon()
+
+
+def _reason(reason: Any) -> Any:
+    return "the host stopped reading the stream" if reason is None else reason
+
+
+class JsWritable:
+    """A JavaScript `WritableStream`, written to from Python.
+
+    Example:
+        >>> import asyncio, jsrun
+        >>> async def main():
+        ...     async with jsrun.Runtime.create() as rt:
+        ...         log = await rt.eval_async("globalThis.seen = []; new WritableStream({write: (c) => { seen.push(c) }})")
+        ...         async with log:
+        ...             await log.write("hello")
+        ...         return await rt.eval_async("seen")
+        >>> asyncio.run(main())
+        ['hello']
+    """
+
+    __slots__ = ("__weakref__", "_ended", "_handle")
+
+    def __init__(self, handle: StreamHandle) -> None:
+        self._handle = handle
+        self._ended = False
+
+    async def write(self, chunk: Any, *, timeout: Timeout = None) -> None:
+        """Hand a chunk over, and wait until the stream has taken it: a slow stream holds its writer back.
+
+        Args:
+            chunk: any value that crosses.
+            timeout: seconds (int, float) or a timedelta; the runtime's default when ``None``.
+
+        Raises:
+            JavaScriptError: the stream failed, or was closed or locked by somebody else.
+            ConversionError: the chunk has no JavaScript form.
+        """
+        await self._handle.tell("write", chunk, timeout, False)
+
+    def write_blocking(self, chunk: Any, *, timeout: Timeout = None) -> None:
+        """Hand a chunk over, blocking. Otherwise like `write`."""
+        self._handle.tell("write", chunk, timeout, True)
+
+    async def aclose(self, *, timeout: Timeout = None) -> None:
+        """Say that nothing comes any more, and wait until everything was taken. Idempotent."""
+        if self._end():
+            await self._handle.tell("close", None, timeout, False)
+
+    def close(self, *, timeout: Timeout = None) -> None:
+        """Say that nothing comes any more, blocking. Otherwise like `aclose`."""
+        if self._end():
+            self._handle.tell("close", None, timeout, True)
+
+    async def abort(self, reason: Any = None, *, timeout: Timeout = None) -> None:
+        """Throw away what was not taken and fail the stream; ``reason`` as for `JsStream.aclose`. Idempotent."""
+        if self._end():
+            await self._handle.tell("abort", "the host aborted the stream" if reason is None else reason, timeout, False)
+
+    def _end(self) -> bool:
+        if self._ended:
+            return False
+        self._ended = True
+        return True
+
+    async def __aenter__(self) -> JsWritable:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self.aclose()
+        else:
+            await self.abort(str(error) or type(error).__name__)
+
+    def __enter__(self) -> JsWritable:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+        elif self._end():
+            self._handle.tell("abort", str(error) or type(error).__name__, None, True)
+
+    def __repr__(self) -> str:
+        return f"<JsWritable {'closed' if self._ended else 'open'}>"

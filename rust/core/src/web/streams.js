@@ -1,0 +1,348 @@
+// Streams across the border. `open` reads a stream or an async iterable for the host, as far ahead as the host allows; `fromHost` is a
+// ReadableStream that the host feeds; `write`, `close` and `abort` are what the host does to a WritableStream, `toHost` one that writes to the host.
+
+import { core, primordials } from "ext:core/mod.js";
+
+const {
+  ArrayBufferIsView,
+  ArrayPrototypeConcat,
+  ArrayPrototypePop,
+  ArrayPrototypeSlice,
+  FunctionPrototypeCall,
+  MapPrototypeDelete,
+  MapPrototypeGet,
+  MapPrototypeSet,
+  ObjectGetOwnPropertyDescriptor,
+  ObjectPrototypeIsPrototypeOf,
+  PromisePrototypeThen,
+  PromiseReject,
+  PromiseResolve,
+  ReflectApply,
+  SafeMap,
+  SafeWeakMap,
+  SymbolAsyncIterator,
+  TypeError,
+  WeakMapPrototypeGet,
+  WeakMapPrototypeSet,
+} = primordials;
+
+const streams = core.loadExtScript("ext:deno_web/06_streams.js");
+const { DOMException } = core.loadExtScript("ext:deno_web/01_dom_exception.js");
+
+const { ReadableStream, WritableStream } = streams;
+const ReadableStreamPrototype = ReadableStream.prototype;
+const WritableStreamPrototype = WritableStream.prototype;
+// Methods as they are now: user code may replace them.
+const { getReader } = ReadableStreamPrototype;
+const { cancel: cancelReadable } = ReadableStreamPrototype;
+const { read, cancel: cancelReader } = streams.ReadableStreamDefaultReader.prototype;
+const { getWriter } = WritableStreamPrototype;
+const { abort: abortWriter, close: closeWriter, write: writeChunk } = streams.WritableStreamDefaultWriter.prototype;
+
+const READABLE = 1;
+const WRITABLE = 2;
+const ITERABLE = 3;
+
+/** What kind of stream an object is for the host; 0 for none. Reads the object as user code would: getters and traps run. */
+export function kind(object) {
+  if (ObjectPrototypeIsPrototypeOf(ReadableStreamPrototype, object)) {
+    return READABLE;
+  }
+  if (ObjectPrototypeIsPrototypeOf(WritableStreamPrototype, object)) {
+    return WRITABLE;
+  }
+  return typeof object[SymbolAsyncIterator] === "function" ? ITERABLE : 0;
+}
+
+// What JavaScript hears when the host leaves: words become an AbortError.
+function reason(why) {
+  return typeof why === "string" ? new DOMException(why, "AbortError") : why;
+}
+
+// ---- to the host ------------------------------------------------------------------------------------------------
+
+/** A stream's chunks: `next()` promises `{done, value}`, `cancel(reason)` ends it early. */
+function readerOf(stream) {
+  const reader = ReflectApply(getReader, stream, []);
+  return {
+    __proto__: null,
+    next: () => ReflectApply(read, reader, []),
+    cancel: (why) => ReflectApply(cancelReader, reader, [why]),
+  };
+}
+
+/** The same for an async iterable. */
+function iteratorOf(iterable) {
+  const iterator = FunctionPrototypeCall(iterable[SymbolAsyncIterator], iterable);
+  const next = iterator.next;
+  return {
+    __proto__: null,
+    next: () => PromiseResolve(FunctionPrototypeCall(next, iterator)),
+    cancel: (why) => {
+      const end = iterator.return;
+      return end === undefined ? PromiseResolve() : PromiseResolve(FunctionPrototypeCall(end, iterator, why));
+    },
+  };
+}
+
+/**
+ * Starts to read `object` for the host. `host.push(id, chunk)` takes a chunk and says whether there is room for more (1), none for now (0),
+ * or that the chunk does not convert (-1); `host.end(id)` and `host.fail(id, error)` say how it ended.
+ */
+export function open(object, id, host) {
+  let source;
+  let reading = false;
+  let done = false;
+
+  function failed(error) {
+    if (!done) {
+      done = true;
+      host.fail(id, error);
+    }
+  }
+
+  function arrived(result) {
+    reading = false;
+    if (done) {
+      return;
+    }
+    let room;
+    try {
+      // An iterator's results are user code's: reading them may throw.
+      if (result.done) {
+        done = true;
+        host.end(id);
+        return;
+      }
+      room = host.push(id, result.value);
+    } catch (error) {
+      failed(error);
+      return;
+    }
+    if (room === 1) {
+      resume();
+    } else if (room === -1) {
+      cancel("a chunk cannot leave JavaScript");
+    }
+  }
+
+  function resume() {
+    if (reading || done) {
+      return;
+    }
+    reading = true;
+    try {
+      PromisePrototypeThen(source.next(), arrived, failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  function cancel(why) {
+    if (done) {
+      return PromiseResolve();
+    }
+    done = true;
+    let left;
+    try {
+      left = PromisePrototypeThen(source.cancel(reason(why)), () => {});
+    } catch (error) {
+      left = PromiseReject(error);
+    }
+    // Whoever waits for it hears of a failure; the rest need not.
+    PromisePrototypeThen(left, undefined, () => {});
+    return left;
+  }
+
+  try {
+    source = ObjectPrototypeIsPrototypeOf(ReadableStreamPrototype, object) ? readerOf(object) : iteratorOf(object);
+    resume();
+  } catch (error) {
+    failed(error);
+  }
+  return { __proto__: null, resume, cancel };
+}
+
+/** Cancels a stream that nobody reads. */
+export function discard(object, why) {
+  if (ObjectPrototypeIsPrototypeOf(ReadableStreamPrototype, object)) {
+    return ReflectApply(cancelReadable, object, [reason(why)]);
+  }
+  return undefined;
+}
+
+// ---- from the host ----------------------------------------------------------------------------------------------
+
+// How a batch ends, in its last element; an error is the element before it.
+const MORE = 0;
+const FAILED = 2;
+
+const { get: byobRequestOf } = ObjectGetOwnPropertyDescriptor(streams.ReadableByteStreamController.prototype, "byobRequest");
+
+// What is done to the controller of a stream of values.
+const ofValues = {
+  __proto__: null,
+  create: (pull, cancel) => streams.createReadableStream(() => {}, pull, cancel, 0),
+  enqueue: streams.readableStreamDefaultControllerEnqueue,
+  close: streams.readableStreamDefaultControllerClose,
+  error: streams.readableStreamDefaultControllerError,
+};
+
+// And of a byte stream, which has no empty chunks.
+const ofBytes = {
+  __proto__: null,
+  create: (pull, cancel) => streams.createReadableByteStream(() => {}, pull, cancel),
+  enqueue: (controller, chunk) => {
+    if (!ArrayBufferIsView(chunk)) {
+      throw new TypeError("a byte stream of the host got a chunk that is not bytes");
+    }
+    if (chunk.byteLength > 0) {
+      streams.readableByteStreamControllerEnqueue(controller, chunk);
+    }
+  },
+  close: (controller) => {
+    streams.readableByteStreamControllerClose(controller);
+    // A reader that brought its own buffer gets it back.
+    if (ReflectApply(byobRequestOf, controller, []) !== null) {
+      streams.readableByteStreamControllerRespond(controller, 0);
+    }
+  },
+  error: streams.readableByteStreamControllerError,
+};
+
+/**
+ * A ReadableStream whose chunks come from the host. `pull(count)` promises at least one of at most `count` chunks, then how it goes on;
+ * nothing is asked for before somebody reads.
+ */
+export function fromHost(pull, cancel, ahead, bytes) {
+  const does = bytes ? ofBytes : ofValues;
+  // Chunks that arrived, and the place of the next one.
+  let ready = [];
+  let next = 0;
+  let ended = false;
+  let failure = null;
+  let asking = null;
+
+  function answered(batch) {
+    asking = null;
+    const state = ArrayPrototypePop(batch);
+    ended = state !== MORE;
+    if (state === FAILED) {
+      failure = { __proto__: null, error: ArrayPrototypePop(batch) };
+    }
+    const rest = next === ready.length ? [] : ArrayPrototypeSlice(ready, next);
+    next = 0;
+    ready = rest.length === 0 ? batch : ArrayPrototypeConcat(rest, batch);
+  }
+
+  function refused(error) {
+    asking = null;
+    ended = true;
+    failure = { __proto__: null, error };
+  }
+
+  function ask() {
+    if (asking === null && !ended) {
+      asking = PromisePrototypeThen(pull(ahead - (ready.length - next)), answered, refused);
+    }
+    return asking;
+  }
+
+  // Gives the reader one chunk, or says how it ends; undefined when that is done, else a promise.
+  function pulled(controller) {
+    if (next < ready.length) {
+      const chunk = ready[next];
+      ready[next] = undefined;
+      next += 1;
+      try {
+        does.enqueue(controller, chunk);
+      } catch (error) {
+        leave();
+        cancel(`${error.message}`);
+        does.error(controller, error);
+        return undefined;
+      }
+      if (ready.length - next <= ahead >> 1) {
+        ask();
+      }
+      return undefined;
+    }
+    if (!ended) {
+      return PromisePrototypeThen(ask(), () => pulled(controller));
+    }
+    if (failure !== null) {
+      does.error(controller, failure.error);
+    } else {
+      does.close(controller);
+    }
+    return undefined;
+  }
+
+  function leave() {
+    ready = [];
+    next = 0;
+    ended = true;
+  }
+
+  return does.create(pulled, (why) => {
+    leave();
+    return cancel(why);
+  });
+}
+
+// Streams of the host that wait to be fetched by their number.
+const waiting = new SafeMap();
+
+/** Keeps a stream for `fetchStream`. */
+export function register(id, stream) {
+  MapPrototypeSet(waiting, id, stream);
+}
+
+/** `__jsrun_get_stream__(id)`: hands the stream out, once. */
+export function fetchStream(id) {
+  const stream = MapPrototypeGet(waiting, id);
+  if (stream === undefined) {
+    throw new TypeError(`no stream of the host has the id ${typeof id === "number" ? id : typeof id}, or it was fetched before`);
+  }
+  MapPrototypeDelete(waiting, id);
+  return stream;
+}
+
+// ---- writable ---------------------------------------------------------------------------------------------------
+
+// The writers that the host has, by stream.
+const writers = new SafeWeakMap();
+
+function writerOf(stream) {
+  let writer = WeakMapPrototypeGet(writers, stream);
+  if (writer === undefined) {
+    writer = ReflectApply(getWriter, stream, []);
+    WeakMapPrototypeSet(writers, stream, writer);
+  }
+  return writer;
+}
+
+/** Promises that the stream took the chunk. */
+export function write(stream, chunk) {
+  return ReflectApply(writeChunk, writerOf(stream), [chunk]);
+}
+
+/** Promises that everything was taken. */
+export function close(stream) {
+  return ReflectApply(closeWriter, writerOf(stream), []);
+}
+
+/** Throws away what was not taken. */
+export function abort(stream, why) {
+  return ReflectApply(abortWriter, writerOf(stream), [reason(why)]);
+}
+
+/** A WritableStream whose chunks go to the host. */
+export function toHost(write, close, abort) {
+  return new WritableStream({
+    __proto__: null,
+    write: (chunk) => write(chunk),
+    close: () => close(),
+    abort: (why) => abort(why),
+  }, { __proto__: null, highWaterMark: 1 });
+}
