@@ -237,7 +237,9 @@ impl<'s, 'a> Walker<'s, 'a> {
         } else if value.is_reg_exp() {
             self.regexp(scope, object.cast())
         } else if let Some(reason) = refusal(value) {
-            Err(Failure::new(reason))
+            // An async generator is one too.
+            let handle = if value.is_generator_object() { self.stream(scope, object)? } else { None };
+            handle.map_or_else(|| Err(Failure::new(reason)), |handle| self.handle(handle))
         } else if value.is_boolean_object() || value.is_number_object() || value.is_string_object() || value.is_big_int_object() {
             self.boxed(scope, object)
         } else {

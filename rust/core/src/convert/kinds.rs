@@ -5,8 +5,8 @@ use deno_core::v8;
 /// What a Python `datetime` can say, in milliseconds since 1970.
 pub(super) const YEARS: std::ops::Range<f64> = -62_135_596_800_000.0..253_402_300_800_000.0;
 
-/// Built-in classes that keep everything in internal slots: as plain objects they would silently be empty.
-pub(super) const OPAQUE: [&str; 24] = [
+/// Classes of the language and of the Web platform that keep everything in internal slots: as plain objects they would silently be empty.
+pub(super) const OPAQUE: &[&str] = &[
     "WeakRef",
     "FinalizationRegistry",
     "Iterator",
@@ -31,6 +31,23 @@ pub(super) const OPAQUE: [&str; 24] = [
     "PlainTime",
     "PlainYearMonth",
     "ZonedDateTime",
+    "AbortController",
+    "AbortSignal",
+    "Blob",
+    "CompressionStream",
+    "DecompressionStream",
+    "File",
+    "FileReader",
+    "MessageChannel",
+    "MessagePort",
+    "TextDecoder",
+    "TextDecoderStream",
+    "TextEncoder",
+    "TextEncoderStream",
+    "TransformStream",
+    "URL",
+    "URLPattern",
+    "URLSearchParams",
 ];
 
 /// Whether the Python form of a value is hashable.

@@ -22,6 +22,7 @@ const {
   SafeWeakMap,
   SymbolAsyncIterator,
   TypeError,
+  TypedArrayPrototypeGetByteLength,
   WeakMapPrototypeGet,
   WeakMapPrototypeSet,
 } = primordials;
@@ -182,6 +183,7 @@ const { get: byobRequestOf } = ObjectGetOwnPropertyDescriptor(streams.ReadableBy
 // What is done to the controller of a stream of values.
 const ofValues = {
   __proto__: null,
+  isEmpty: () => false,
   create: (pull, cancel) => streams.createReadableStream(() => {}, pull, cancel, 0),
   enqueue: streams.readableStreamDefaultControllerEnqueue,
   close: streams.readableStreamDefaultControllerClose,
@@ -191,14 +193,13 @@ const ofValues = {
 // And of a byte stream, which has no empty chunks.
 const ofBytes = {
   __proto__: null,
+  isEmpty: (chunk) => ArrayBufferIsView(chunk) && TypedArrayPrototypeGetByteLength(chunk) === 0,
   create: (pull, cancel) => streams.createReadableByteStream(() => {}, pull, cancel),
   enqueue: (controller, chunk) => {
     if (!ArrayBufferIsView(chunk)) {
       throw new TypeError("a byte stream of the host got a chunk that is not bytes");
     }
-    if (chunk.byteLength > 0) {
-      streams.readableByteStreamControllerEnqueue(controller, chunk);
-    }
+    streams.readableByteStreamControllerEnqueue(controller, chunk);
   },
   close: (controller) => {
     streams.readableByteStreamControllerClose(controller);
@@ -250,10 +251,13 @@ export function fromHost(pull, cancel, ahead, bytes) {
 
   // Gives the reader one chunk, or says how it ends; undefined when that is done, else a promise.
   function pulled(controller) {
-    if (next < ready.length) {
+    while (next < ready.length) {
       const chunk = ready[next];
       ready[next] = undefined;
       next += 1;
+      if (does.isEmpty(chunk)) {
+        continue;
+      }
       try {
         does.enqueue(controller, chunk);
       } catch (error) {
