@@ -36,7 +36,7 @@ class RuntimeConfig:
             and every exception of a timer that nothing catches, instead of a warning.
         on_console: called with a `ConsoleMessage` for everything JavaScript writes to its console; implies
             `enable_console`.
-        stream_high_water_mark: chunks of a JavaScript stream that are produced before Python reads them.
+        stream_high_water_mark: chunks of a stream, in either direction, that are produced before they are read.
         snapshot: bytes of `SnapshotBuilder.build`, to start from. A snapshot is code: use only what you trust.
 
     Raises:
@@ -64,7 +64,7 @@ class RuntimeConfig:
     on_unhandled_rejection: Callable[[JavaScriptError], Any] | None = None
     on_console: Callable[[ConsoleMessage], Any] | None = None
     snapshot: bytes | None = None
-    stream_high_water_mark: int = 16
+    stream_high_water_mark: int = 32
     # Set by `SnapshotBuilder` alone.
     _recording: bool = dataclasses.field(default=False, repr=False)
 

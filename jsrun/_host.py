@@ -36,6 +36,15 @@ class Answer(Protocol):
     def error(self, error: BaseException) -> None: ...
 
 
+class Direct:
+    """A host function that settles its promise itself, sooner or later: called with the answer first, without a task."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Callable[..., None]) -> None:
+        self.call = call
+
+
 def run_sync(isolate: int, call: int, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """Call a function for JavaScript, which waits: what it evaluates on that isolate belongs to this call."""
     token = _chain.set({**_chain.get(), isolate: call})
@@ -54,10 +63,13 @@ def start_async(
     loop: asyncio.AbstractEventLoop | None,
     context: contextvars.Context,
     answer: Answer,
-    function: Callable[..., Any] | None,
+    function: Callable[..., Any] | Direct | None,
     work: Any,
 ) -> None:
     """Start a coroutine function (or, without one, await ``work``) on ``loop``, or on the portal."""
+    if isinstance(function, Direct):
+        function.call(answer, *work)
+        return
     if loop is None:
         if _portal.is_portal_thread():
             answer.error(

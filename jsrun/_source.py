@@ -9,7 +9,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, I
 from typing import Any, Final
 
 from . import _bridge, _portal
-from ._jsrun import Chunks, Feed, Isolate, LoopBridge
+from ._host import Answer, Direct
+from ._jsrun import Feed, Isolate, LoopBridge
 from .errors import ConversionError
 
 _MORE: Final = 0
@@ -17,28 +18,29 @@ _DONE: Final = 1
 _FAILED: Final = 2
 # Bytes after which a batch goes out, whatever was asked for.
 _MOST_BYTES: Final = 1 << 20
-_AHEAD: Final = 16
 
 
 class PyStreamSource:
     """A Python iterable on its way to JavaScript, where it is a `ReadableStream`. Pass it as an argument, once."""
 
-    def __init__(self, iterable: object, *, high_water_mark: int = _AHEAD, byte_stream: bool = False) -> None:
-        if isinstance(high_water_mark, bool) or not isinstance(high_water_mark, int):
+    def __init__(self, iterable: object, *, high_water_mark: int | None = None, byte_stream: bool = False) -> None:
+        if high_water_mark is None:
+            pass
+        elif isinstance(high_water_mark, bool) or not isinstance(high_water_mark, int):
             raise TypeError(f"high_water_mark must be an int, got {high_water_mark!r}")
-        if not 1 <= high_water_mark <= 1 << 20:
+        elif not 1 <= high_water_mark <= 1 << 20:
             raise ValueError(f"high_water_mark must be between 1 and {1 << 20}, got {high_water_mark}")
         self._pump: Pump | None = Pump(_iterator(iterable), *_place())
         self._ahead = high_water_mark
         self._bytes = byte_stream
 
-    def attach(self, feed: Feed) -> tuple[list[Callable[..., Any]], LoopBridge, int, bool]:
+    def attach(self, feed: Feed) -> tuple[list[Callable[..., Any] | Direct], LoopBridge, int | None, bool]:
         """Hand the iterator to a JavaScript stream. Called by the native walker."""
         pump, self._pump = self._pump, None
         if pump is None:
             raise ValueError("this stream was handed to JavaScript already, or closed")
         ends = _Ends(pump, feed)
-        return [ends.pull, ends.cancel], pump.bridge, self._ahead, self._bytes
+        return [Direct(ends.pull), Direct(ends.cancel)], pump.bridge, self._ahead, self._bytes
 
     def close(self) -> None:
         """Let go of an iterator that was not handed over."""
@@ -56,9 +58,9 @@ class Sink:
         self._target = target
         self._loop, self._bridge = _place()
 
-    def attach(self, _feed: Feed) -> tuple[list[Callable[..., Any]], LoopBridge, int, bool]:
+    def attach(self, _feed: Feed) -> tuple[list[Callable[..., Any]], LoopBridge, int | None, bool]:
         """Hand the object to a JavaScript stream. Called by the native walker."""
-        return [self._write, self._close, self._abort], self._bridge, 1, False
+        return [self._write, self._close, self._abort], self._bridge, None, False
 
     def _write(self, chunk: Any) -> Any:
         return _on(self._loop, self._writing(chunk))
@@ -137,14 +139,22 @@ class _Ends:
         pump.feed = feed
         feed.open()
 
-    def pull(self, count: int) -> Coroutine[Any, Any, Chunks]:
-        return _on(self._pump.loop, self._pump.ask(count))
+    def pull(self, answer: Answer, count: int) -> None:
+        self._pump.call(answer, self._pump.ask, answer, count)
 
-    def cancel(self, _reason: Any = None) -> Coroutine[Any, Any, None]:
-        return _on(self._pump.loop, self._pump.cancel())
+    def cancel(self, answer: Answer, _reason: Any = None) -> None:
+        self._pump.call(answer, self._pump.cancel, answer)
 
     def __del__(self) -> None:
         self._pump.leave()
+
+
+def _settle(answer: Answer, task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is None:
+        answer.result(None)
+    else:
+        answer.error(error)
 
 
 class Pump:
@@ -163,35 +173,38 @@ class Pump:
         # Chunks that JavaScript asked for and did not get.
         self._wanted = 0
         # Who waits for the next batch.
-        self._asked: asyncio.Future[Chunks] | None = None
+        self._asked: Answer | None = None
         # The task waits to be asked.
         self._idle: asyncio.Future[None] | None = None
         self._ending: int | None = None
         self._taken = 0
         self._left = False
 
-    async def ask(self, count: int) -> Chunks:
-        """Return the next batch: at least one chunk, at most ``count``, or the end."""
-        if self._ending is not None or self._left:
-            return self._flush()
+    def call(self, answer: Answer, method: Callable[..., None], *args: Any) -> None:
+        """Call a method on the pump's loop."""
+        if asyncio._get_running_loop() is self.loop:
+            method(*args)
+        elif self.loop.is_closed():
+            answer.error(RuntimeError("the event loop of this stream's iterator is closed"))
+        else:
+            _portal.call_on(self.loop, method, *args)
+
+    def ask(self, answer: Answer, count: int) -> None:
+        """Answer with the next batch: at least one chunk, at most ``count``, or the end."""
+        self._asked = answer
         self._wanted = max(1, count - len(self.feed))
-        self._asked = self.loop.create_future()
         if self._task is None:
             self._task = self._context.run(self.loop.create_task, self._run())
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
         self._send()
-        return await self._asked
 
-    async def cancel(self) -> None:
-        """Stop the iterator, and wait until its ``finally`` blocks have run."""
-        self._stop()
-        if self._task is None:
-            await self._close_iterator()
-        else:
-            await asyncio.wait([self._task])
-            if not self._task.cancelled() and (error := self._task.exception()) is not None:
-                raise error
+    def cancel(self, answer: Answer) -> None:
+        """Stop the iterator; answer when its ``finally`` blocks have run."""
+        self._leave()
+        task = self._task
+        assert task is not None  # noqa: S101 - `_leave` made one if there was none
+        task.add_done_callback(lambda task: _settle(answer, task))
 
     def leave(self) -> None:
         """Stop the iterator without waiting, from any thread."""
@@ -212,13 +225,11 @@ class Pump:
         else:
             self._task.cancel()
 
-    def _flush(self) -> Chunks:
-        return self.feed.flush(_MORE if self._ending is None else self._ending)
-
     def _send(self) -> None:
         """Answer who asked, with what there is."""
-        if self._asked is not None and not self._asked.done() and (len(self.feed) or self._ending is not None):
-            self._asked.set_result(self._flush())
+        if self._asked is not None and (len(self.feed) or self._ending is not None):
+            answer, self._asked = self._asked, None
+            answer.result(self.feed.flush(_MORE if self._ending is None else self._ending))
 
     async def _run(self) -> None:
         """Take chunks while JavaScript wants them."""
@@ -285,7 +296,7 @@ class StreamMethods:
     _next_stream: int
 
     async def create_js_stream_from_python(
-        self, iterable: AsyncIterable[Any] | Iterable[Any], *, high_water_mark: int = _AHEAD, byte_stream: bool = False
+        self, iterable: AsyncIterable[Any] | Iterable[Any], *, high_water_mark: int | None = None, byte_stream: bool = False
     ) -> int:
         """Make a JavaScript `ReadableStream` of a Python iterable; return the number by which JavaScript fetches it.
 
@@ -295,7 +306,8 @@ class StreamMethods:
 
         Args:
             iterable: anything for ``async for`` or ``for``. A plain iterator runs on the loop's thread.
-            high_water_mark: chunks that may be taken ahead of the reader.
+            high_water_mark: chunks that may be taken ahead of the reader; `RuntimeConfig.stream_high_water_mark` when
+                ``None``.
             byte_stream: whether chunks are bytes and readers may bring their own buffers (``mode: "byob"``).
 
         Example:
@@ -317,7 +329,7 @@ class StreamMethods:
         return number
 
     def stream_from_async_iterable(
-        self, iterable: AsyncIterable[Any] | Iterable[Any], *, high_water_mark: int = _AHEAD, byte_stream: bool = False
+        self, iterable: AsyncIterable[Any] | Iterable[Any], *, high_water_mark: int | None = None, byte_stream: bool = False
     ) -> PyStreamSource:
         """Make a Python iterable a value that JavaScript gets as a `ReadableStream`: an argument, a result, a binding.
 

@@ -30,7 +30,7 @@ pub struct Config {
     pub max_depth: usize,
     /// Largest encoded value, in bytes.
     pub max_bytes: usize,
-    /// Chunks of a stream that may wait for the host.
+    /// Chunks of a stream, in either direction, that may wait for their reader.
     pub stream_ahead: usize,
     /// Deepest chain JavaScript -> host -> JavaScript -> ...
     pub max_reentry: usize,
@@ -55,7 +55,7 @@ impl Default for Config {
             console_values: false,
             max_depth: 100,
             max_bytes: 10 << 20,
-            stream_ahead: 16,
+            stream_ahead: 32,
             max_reentry: 64,
         }
     }

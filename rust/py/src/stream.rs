@@ -45,7 +45,8 @@ pub(crate) fn stream<'py>(py: Python<'py>, handle: Handle) -> PyResult<Bound<'py
 /// A stream that a Python object feeds, or takes from: see `jsrun._source`.
 pub(crate) fn handle_of(source: &Bound<'_, PyAny>, shared: &Arc<Shared>) -> PyResult<Handle> {
     let parts = source.call_method1("attach", (Feed::new(shared),))?;
-    let (functions, bridge, ahead, bytes): (Vec<Bound<'_, PyAny>>, Bound<'_, LoopBridge>, usize, bool) = parts.extract()?;
+    let (functions, bridge, ahead, bytes): (Vec<Bound<'_, PyAny>>, Bound<'_, LoopBridge>, Option<usize>, bool) = parts.extract()?;
+    let ahead = ahead.unwrap_or(shared.config.stream_ahead);
     let mut functions = functions.into_iter().map(|function| HostFunction {
         target: table::keep(function, shared),
         name: String::new(),

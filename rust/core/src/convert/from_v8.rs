@@ -112,7 +112,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         Self {
             state,
             config: &state.shared.config,
-            wire: Wire::default(),
+            wire: Wire { bytes: state.shared.spares.take(), handles: Vec::new() },
             depth: 0,
             next_object: 0,
             seen: Seen::default(),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use flume::r#async::RecvFut;
 
-use super::shared::Message;
+use super::message::Message;
 use crate::commands::serve;
 use crate::engine::Engine;
 use crate::reply::Cause;

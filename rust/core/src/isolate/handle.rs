@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::shared::{InlineHost, Shared};
+use super::message::InlineHost;
+use super::shared::Shared;
 use super::{root, thread};
 use crate::config::Config;
 use crate::error::Error;

@@ -2,12 +2,16 @@
 
 mod driver;
 mod handle;
+mod message;
 mod root;
 mod shared;
+mod spares;
 mod thread;
 mod v8_flags;
 
 pub use handle::{Isolate, Start};
 pub use root::{is_forked, live_isolates, v8_version};
-pub use shared::{CallOutcome, InlineHost, Message, Shared};
+pub use message::{CallOutcome, InlineHost, Message};
+pub use shared::Shared;
+pub use spares::Spares;
 pub(crate) use v8_flags::V8_FLAGS;

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use deno_core::v8;
 use parking_lot::{Condvar, Mutex};
 
+use super::message::{CallOutcome, InlineHost, Message};
 use super::root;
+use super::spares::Spares;
 use crate::commands::Command;
 use crate::completion::Queue;
 use crate::config::Config;
@@ -17,34 +19,6 @@ use crate::limits::{self, Watchdog};
 use crate::reply::{CallId, Cause, CauseCell, OpId, Ticket};
 use crate::stats::Counters;
 use crate::value::Value;
-
-/// Answer of a host call.
-pub type CallOutcome = Result<Value, Box<JsException>>;
-
-/// Calls host functions that were bound with the explicit opt-in to run on the isolate's thread.
-pub trait InlineHost: Send + Sync + std::fmt::Debug {
-    /// Calls the host's object `target`. Runs on the isolate's thread.
-    fn call(&self, target: u64, args: Value) -> CallOutcome;
-}
-
-/// What arrives in an isolate's mailbox.
-#[derive(Debug)]
-pub enum Message {
-    /// Do something and answer.
-    Request(Arc<Ticket>, Command),
-    /// A host call was answered.
-    Answer(CallId, CallOutcome),
-    /// This operation has a cause to stop.
-    Stop(Arc<Ticket>),
-    /// The host has room for more of this stream.
-    Resume(u64),
-    /// The host wants no more of this stream, for this reason.
-    Leave(u64, &'static str),
-    /// Background JavaScript has a loop now: deliver what waited for one.
-    Home,
-    /// Look at the flags and release lists.
-    Wake,
-}
 
 /// The thread-safe side of one isolate.
 #[derive(Debug)]
@@ -79,6 +53,10 @@ pub struct Shared {
     /// Deadlines and stops.
     pub(crate) watchdog: Arc<Watchdog>,
     inline_host: Option<Arc<dyn InlineHost>>,
+    /// Buffers for values on their way out.
+    pub spares: Spares,
+    /// Buffers for the stores of array buffers.
+    pub stores: Arc<Spares>,
     /// Figures for statistics.
     pub counters: Counters,
 }
@@ -103,6 +81,8 @@ impl Shared {
             host_releases: Mutex::default(),
             watchdog: Arc::default(),
             inline_host,
+            spares: Spares::for_values(),
+            stores: Arc::new(Spares::for_stores()),
             counters: Counters::default(),
         };
         (Arc::new(shared), receiver)

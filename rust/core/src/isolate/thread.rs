@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::driver::Driver;
-use super::shared::{Message, Shared};
+use super::message::Message;
+use super::shared::Shared;
 use crate::commands::bootstrap;
 use crate::engine::{self, Engine};
 use crate::error::Error;

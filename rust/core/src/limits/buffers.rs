@@ -4,6 +4,8 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 use deno_core::v8;
+
+use crate::isolate::Spares;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes allocated for one isolate's buffers. Outlives the isolate while a buffer does.
@@ -11,6 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 struct Quota {
     used: AtomicUsize,
     limit: usize,
+    /// Where the bytes of buffers that the host made go.
+    spares: Arc<Spares>,
 }
 
 impl Quota {
@@ -31,8 +35,8 @@ static VTABLE: v8::RustAllocatorVtable<Quota> = v8::RustAllocatorVtable { alloca
 pub(crate) struct Buffers(Arc<Quota>);
 
 impl Buffers {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self(Arc::new(Quota { used: AtomicUsize::new(0), limit }))
+    pub(crate) fn new(limit: usize, spares: Arc<Spares>) -> Self {
+        Self(Arc::new(Quota { used: AtomicUsize::new(0), limit, spares }))
     }
 
     /// The allocator behind the buffers that JavaScript makes.
@@ -63,8 +67,9 @@ struct Adopted {
 
 unsafe extern "C" fn free_adopted(_: *mut c_void, length: usize, adopted: *mut c_void) {
     // SAFETY: the pointer is the box given away in `adopt`.
-    let adopted = unsafe { Box::from_raw(adopted.cast::<Adopted>()) };
-    adopted.quota.give_back(length);
+    let Adopted { quota, bytes } = *unsafe { Box::from_raw(adopted.cast::<Adopted>()) };
+    quota.give_back(length);
+    quota.spares.give(bytes);
 }
 
 unsafe extern "C" fn allocate(quota: &Quota, len: usize) -> *mut c_void {

@@ -281,7 +281,7 @@ impl<'py, 'a> Encoder<'py, 'a> {
             out.varint(bytes.len() as u64);
             out.extend_from_slice(bytes);
         } else {
-            self.beside(Handle::Buffer(bytes.to_vec()));
+            self.beside(Handle::Buffer(self.shared.stores.copy(bytes)));
         }
         let out = &mut self.wire.bytes;
         out.push(wire::VIEW);

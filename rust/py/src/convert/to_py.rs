@@ -58,7 +58,9 @@ pub(crate) fn to_py<'py>(py: Python<'py>, value: Value, shared: &Arc<Shared>) ->
         Value::Wire(wire) => {
             let handles = wire.handles.into_iter().map(Some).collect();
             let _paused = (wire.bytes.len() > LARGE).then(|| CollectorPause::begin(py));
-            Decoder { py, reader: Reader::new(&wire.bytes), handles, shared, objects: Vec::new(), keys: Vec::new() }.value()
+            let value = Decoder { py, reader: Reader::new(&wire.bytes), handles, shared, objects: Vec::new(), keys: Vec::new() }.value();
+            shared.spares.give(wire.bytes);
+            value
         }
     }
 }
