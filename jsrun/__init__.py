@@ -2,6 +2,7 @@
 
 from . import modules as modules
 from ._api import bind_function, bind_object, eval, eval_async
+from ._buffers import SharedBuffer, share, transfer
 from ._config import RuntimeConfig
 from ._context import close_default_runtime, get_default_runtime
 from ._jsrun import JsFunction, JsPromise
@@ -59,6 +60,7 @@ __all__ = [
     "RuntimeConfig",
     "RuntimeStats",
     "RuntimeTerminated",
+    "SharedBuffer",
     "SnapshotBuilder",
     "SnapshotError",
     "StreamEnded",
@@ -70,5 +72,7 @@ __all__ = [
     "eval",
     "eval_async",
     "get_default_runtime",
+    "share",
+    "transfer",
     "undefined",
 ]

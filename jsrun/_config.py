@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 from ._types import ConsoleMessage
 from .errors import JavaScriptError
@@ -37,6 +37,8 @@ class RuntimeConfig:
         on_console: called with a `ConsoleMessage` for everything JavaScript writes to its console; implies
             `enable_console`.
         stream_high_water_mark: chunks of a stream, in either direction, that are produced before they are read.
+        buffers: ``"copy"``: array buffers come to Python as `bytes` and copies. ``"share"``: as writable `memoryview`
+            of their memory, which they keep alive, also after the runtime.
         snapshot: bytes of `SnapshotBuilder.build`, to start from. A snapshot is code: use only what you trust.
 
     Raises:
@@ -65,6 +67,7 @@ class RuntimeConfig:
     on_console: Callable[[ConsoleMessage], Any] | None = None
     snapshot: bytes | None = None
     stream_high_water_mark: int = 32
+    buffers: Literal["copy", "share"] = "copy"
     # Set by `SnapshotBuilder` alone.
     _recording: bool = dataclasses.field(default=False, repr=False)
 
@@ -74,6 +77,8 @@ class RuntimeConfig:
         if self.bootstrap is not None and not isinstance(self.bootstrap, str):
             raise TypeError(f"bootstrap must be a str, got {type(self.bootstrap).__name__}")
         self._check_console()
+        if self.buffers not in {"copy", "share"}:
+            raise ValueError(f"buffers must be 'copy' or 'share', got {self.buffers!r}")
         if self.snapshot is not None and not isinstance(self.snapshot, bytes):
             raise TypeError(f"snapshot must be bytes, got {type(self.snapshot).__name__}")
         if isinstance(self.permissions, str) or not isinstance(self.permissions, Iterable):

@@ -14,6 +14,7 @@ import re
 import uuid
 from typing import Any
 
+from ._buffers import SharedBuffer, typed
 from ._source import PyStreamSource, Sink
 from ._stream import JsStream, JsWritable
 from ._types import JsMap, JsRegExp, JsUndefined
@@ -113,6 +114,8 @@ def simplify(value: Any) -> tuple[str, Any]:  # noqa: PLR0911, PLR0912 - one bra
         return _typed(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return "value", {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, SharedBuffer):
+        return "memory", value.parts()
     if isinstance(value, (JsStream, JsWritable)):
         return "handle", value._handle
     if isinstance(value, PyStreamSource):
@@ -125,7 +128,17 @@ def simplify(value: Any) -> tuple[str, Any]:  # noqa: PLR0911, PLR0912 - one bra
         return "stream", PyStreamSource(value)
     if callable(value):
         return "function", (value, is_async(value), name_of(value))
+    if _has_buffer(value):
+        return _typed(value)
     return "refused", f"{type(value).__module__}.{type(value).__qualname__} has no JavaScript form"
+
+
+def _has_buffer(value: Any) -> bool:
+    try:
+        memoryview(value).release()
+    except (TypeError, ValueError, BufferError):
+        return False
+    return True
 
 
 def _typed(value: Any) -> tuple[str, Any]:
@@ -148,9 +161,9 @@ def typed_array(data: bytes, form: str) -> memoryview:
     """A writable memoryview of ``data`` with item format ``form``."""
     view = memoryview(bytearray(data))
     try:
-        return view.cast(form)  # type: ignore[call-overload, no-any-return]
+        return typed(view, form)
     except ValueError:
-        # A memoryview cannot be cast to half floats before Python 3.12: single precision holds every value.
+        # Single precision holds every value.
         import struct
 
         return memoryview(array.array("f", struct.unpack(f"<{len(data) // 2}e", data)))

@@ -37,7 +37,7 @@ class Answer(Protocol):
 
 
 class Direct:
-    """A host function that settles its promise itself, sooner or later: called with the answer first, without a task."""
+    """A host function that settles its promise itself, when it likes: called with the answer first, without a task."""
 
     __slots__ = ("call",)
 

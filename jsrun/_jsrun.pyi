@@ -20,6 +20,7 @@ __all__ = [
     "JsPromise",
     "LoopBridge",
     "Operation",
+    "StoreHandle",
     "StreamHandle",
     "live_isolates",
     "v8_version",
@@ -211,3 +212,6 @@ class Feed:
 
 @final
 class Chunks: ...
+
+@final
+class StoreHandle: ...

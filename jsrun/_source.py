@@ -1,4 +1,4 @@
-"""Python iterators as JavaScript streams: one task per stream drives the iterator on its own loop, as far as JavaScript asks."""
+"""Python iterators as JavaScript streams: one task per stream drives the iterator as far as JavaScript asks."""
 
 from __future__ import annotations
 
@@ -162,9 +162,7 @@ class Pump:
 
     feed: Feed
 
-    def __init__(
-        self, iterator: AsyncIterator[Any], loop: asyncio.AbstractEventLoop, bridge: LoopBridge
-    ) -> None:
+    def __init__(self, iterator: AsyncIterator[Any], loop: asyncio.AbstractEventLoop, bridge: LoopBridge) -> None:
         self.loop = loop
         self.bridge = bridge
         self._iterator = iterator
@@ -296,7 +294,11 @@ class StreamMethods:
     _next_stream: int
 
     async def create_js_stream_from_python(
-        self, iterable: AsyncIterable[Any] | Iterable[Any], *, high_water_mark: int | None = None, byte_stream: bool = False
+        self,
+        iterable: AsyncIterable[Any] | Iterable[Any],
+        *,
+        high_water_mark: int | None = None,
+        byte_stream: bool = False,
     ) -> int:
         """Make a JavaScript `ReadableStream` of a Python iterable; return the number by which JavaScript fetches it.
 
@@ -329,7 +331,11 @@ class StreamMethods:
         return number
 
     def stream_from_async_iterable(
-        self, iterable: AsyncIterable[Any] | Iterable[Any], *, high_water_mark: int | None = None, byte_stream: bool = False
+        self,
+        iterable: AsyncIterable[Any] | Iterable[Any],
+        *,
+        high_water_mark: int | None = None,
+        byte_stream: bool = False,
     ) -> PyStreamSource:
         """Make a Python iterable a value that JavaScript gets as a `ReadableStream`: an argument, a result, a binding.
 

@@ -244,7 +244,7 @@ class JsWritable:
         >>> import asyncio, jsrun
         >>> async def main():
         ...     async with jsrun.Runtime.create() as rt:
-        ...         log = await rt.eval_async("globalThis.seen = []; new WritableStream({write: (c) => { seen.push(c) }})")
+        ...         log = await rt.eval_async("var seen = []; new WritableStream({write(c) { seen.push(c) }})")
         ...         async with log:
         ...             await log.write("hello")
         ...         return await rt.eval_async("seen")
@@ -288,7 +288,9 @@ class JsWritable:
     async def abort(self, reason: Any = None, *, timeout: Timeout = None) -> None:
         """Throw away what was not taken and fail the stream; ``reason`` as for `JsStream.aclose`. Idempotent."""
         if self._end():
-            await self._handle.tell("abort", "the host aborted the stream" if reason is None else reason, timeout, False)
+            await self._handle.tell(
+                "abort", "the host aborted the stream" if reason is None else reason, timeout, False
+            )
 
     def _end(self) -> bool:
         if self._ended:

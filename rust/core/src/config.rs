@@ -26,6 +26,8 @@ pub struct Config {
     pub console: bool,
     /// Whether the host wants the values behind console messages too.
     pub console_values: bool,
+    /// Whether the host gets the memory of array buffers, and not a copy.
+    pub share_buffers: bool,
     /// Deepest nesting that converts.
     pub max_depth: usize,
     /// Largest encoded value, in bytes.
@@ -53,6 +55,7 @@ impl Default for Config {
             recording: false,
             console: false,
             console_values: false,
+            share_buffers: false,
             max_depth: 100,
             max_bytes: 10 << 20,
             stream_ahead: 32,

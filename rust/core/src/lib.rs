@@ -9,7 +9,7 @@
 //! - `snapshot`: what isolates start from.
 //! - `web`: the Web platform that every isolate starts with.
 //! - `convert`: values across the V8 border, in the notation of [`wire`].
-//! - [`value`], [`config`], [`error`], [`reply`], [`completion`], [`reactor`], [`spin`], [`stats`]: what both sides share.
+//! - [`value`], [`memory`], [`config`], [`error`], [`reply`], [`completion`], [`reactor`], [`spin`], [`stats`]: what both sides share.
 //!
 //! Nothing here knows Python. The only types that cross threads are `Send` data; V8 is touched on the isolate's thread alone.
 
@@ -23,6 +23,7 @@ mod host;
 pub mod isolate;
 mod limits;
 mod modules;
+pub mod memory;
 pub mod reactor;
 pub mod reply;
 mod snapshot;

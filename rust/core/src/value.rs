@@ -10,6 +10,7 @@ use crate::convert::wire::{self, Write};
 use crate::error::JsException;
 use crate::host::HostRef;
 use crate::isolate::{Message, Shared};
+use crate::memory::{HostMemory, Store};
 use crate::stream::Channel;
 
 /// Longest string V8 can hold, in characters.
@@ -62,6 +63,10 @@ pub struct Wire {
 pub enum Handle {
     /// The bytes of a large buffer (to JavaScript), which takes them over.
     Buffer(Vec<u8>),
+    /// The memory of an array buffer (to the host), shared.
+    Store(Store),
+    /// Memory of the host's (to JavaScript), shared.
+    Memory(HostMemory),
     /// A JavaScript function that stays in its isolate.
     Function(Arc<RemoteRef>),
     /// A JavaScript promise that stays in its isolate.

@@ -37,6 +37,7 @@ pub(crate) fn config(options: &Bound<'_, PyAny>) -> PyResult<Config> {
         max_depth: size("max_serialization_depth")?.unwrap_or(base.max_depth),
         max_bytes: size("max_serialization_bytes")?.unwrap_or(base.max_bytes),
         stream_ahead: size("stream_high_water_mark")?.unwrap_or(base.stream_ahead),
+        share_buffers: options.getattr("buffers")?.extract::<String>()? == "share",
         ..base
     })
 }

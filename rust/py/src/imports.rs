@@ -40,6 +40,7 @@ impl Import {
 pub(crate) static UNDEFINED: Import = Import::new("jsrun._types", "undefined");
 pub(crate) static JS_REGEXP: Import = Import::new("jsrun._types", "JsRegExp");
 pub(crate) static JS_MAP: Import = Import::new("jsrun._types", "JsMap");
+pub(crate) static STORE_VIEW: Import = Import::new("jsrun._buffers", "store_view");
 pub(crate) static JS_STREAM: Import = Import::new("jsrun._stream", "JsStream");
 pub(crate) static JS_WRITABLE: Import = Import::new("jsrun._stream", "JsWritable");
 pub(crate) static STREAM_SOURCE: Import = Import::new("jsrun._source", "PyStreamSource");

@@ -11,6 +11,7 @@ mod function;
 mod host;
 mod imports;
 mod isolate;
+mod memory;
 mod operation;
 mod stream;
 mod table;
@@ -29,6 +30,8 @@ mod _jsrun {
     use super::function::{JsFunction, JsPromise};
     #[pymodule_export]
     use super::isolate::{Isolate, live_isolates, v8_version};
+    #[pymodule_export]
+    use super::memory::StoreHandle;
     #[pymodule_export]
     use super::operation::Operation;
     #[pymodule_export]

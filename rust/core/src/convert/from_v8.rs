@@ -218,11 +218,17 @@ impl<'s, 'a> Walker<'s, 'a> {
             self.set(scope, object.cast())
         } else if value.is_array_buffer_view() {
             let view = object.cast::<v8::ArrayBufferView>();
+            if let Some(store) = self.config.share_buffers.then(|| leaf::view_store(scope, view)).flatten() {
+                return self.handle(Handle::Store(store));
+            }
             self.reserve(view.byte_length())?;
             leaf::write_view(view, &mut self.wire.bytes);
             Ok(())
         } else if value.is_array_buffer() {
             let buffer = object.cast::<v8::ArrayBuffer>();
+            if let Some(store) = self.config.share_buffers.then(|| leaf::buffer_store(buffer)).flatten() {
+                return self.handle(Handle::Store(store));
+            }
             self.reserve(buffer.byte_length())?;
             leaf::write_buffer(buffer, &mut self.wire.bytes);
             Ok(())

@@ -6,6 +6,7 @@ use super::guard::Failure;
 use super::wire::{self, Write};
 use crate::engine::State;
 use crate::error::Error;
+use crate::memory::Store;
 use crate::value::Value;
 
 /// Appends a string with the tag that fits its characters.
@@ -64,6 +65,17 @@ pub(super) fn view_tag(view: v8::Local<'_, v8::ArrayBufferView>) -> u8 {
     } else {
         b'?'
     }
+}
+
+/// The memory that a view covers; `None` where only a copy will do.
+pub(super) fn view_store(scope: &mut v8::PinScope<'_, '_>, view: v8::Local<'_, v8::ArrayBufferView>) -> Option<Store> {
+    let (offset, length, kind) = (view.byte_offset(), view.byte_length(), view_tag(view));
+    Store::new(view.buffer(scope)?.get_backing_store(), offset, length, kind)
+}
+
+/// The memory of an array buffer; `None` where only a copy will do.
+pub(super) fn buffer_store(buffer: v8::Local<'_, v8::ArrayBuffer>) -> Option<Store> {
+    Store::new(buffer.get_backing_store(), 0, buffer.byte_length(), b'B')
 }
 
 /// Appends the bytes a view covers. A detached view is empty.

@@ -83,11 +83,18 @@ fn handle_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, handle: Han
     match handle {
         Handle::Buffer(bytes) => {
             let length = bytes.len();
-            let store = state.buffers.adopt(bytes);
-            let store = store
-                .ok_or_else(|| Error::conversion("$", format!("no room for a buffer of {length} bytes: max_buffer_bytes is reached")))?;
+            make_room(scope, state, length)?;
+            let store = state.buffers.adopt(bytes).ok_or_else(|| no_room(length))?;
             Ok(v8::ArrayBuffer::with_backing_store(scope, &store).into())
         }
+        Handle::Memory(memory) => {
+            let length = memory.length();
+            make_room(scope, state, length)?;
+            let store = state.buffers.lend(memory).ok_or_else(|| no_room(length))?;
+            Ok(v8::ArrayBuffer::with_backing_store(scope, &store).into())
+        }
+        // It goes the other way.
+        Handle::Store(_) => Err(Error::Released("array buffer")),
         Handle::Function(remote) | Handle::Promise(remote) | Handle::Stream(remote, _) | Handle::Writable(remote) => state.kept(scope, remote.id).ok_or(Error::Released("JavaScript function")),
         Handle::Error(exception) => Ok(make_error(scope, state, &exception)),
         Handle::HostFunction(function) => make_function(scope, state, function).map(Into::into),
@@ -101,6 +108,18 @@ fn handle_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, handle: Han
             Ok(promise.into())
         }
     }
+}
+
+/// Collects what JavaScript has dropped, if the quota has no room otherwise: V8 does so for its own buffers only.
+fn make_room(scope: &mut v8::PinScope<'_, '_>, state: &State, length: usize) -> Result<(), Error> {
+    if !state.buffers.has_room(length) {
+        scope.low_memory_notification();
+    }
+    if state.buffers.has_room(length) { Ok(()) } else { Err(no_room(length)) }
+}
+
+fn no_room(length: usize) -> Error {
+    Error::conversion("$", format!("no room for a buffer of {length} bytes: max_buffer_bytes is reached"))
 }
 
 /// Resolves handle tags while V8 reads.

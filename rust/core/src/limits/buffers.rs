@@ -1,11 +1,13 @@
 //! Array buffers live outside V8's heap: an allocator with a quota, so that JavaScript gets a `RangeError` where the limit is.
 
+use std::any::Any;
 use std::ffi::c_void;
 use std::sync::Arc;
 
 use deno_core::v8;
 
 use crate::isolate::Spares;
+use crate::memory::HostMemory;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes allocated for one isolate's buffers. Outlives the isolate while a buffer does.
@@ -45,6 +47,22 @@ impl Buffers {
         unsafe { v8::new_rust_allocator(Arc::into_raw(Arc::clone(&self.0)), &VTABLE) }
     }
 
+    /// Whether `length` bytes fit.
+    pub(crate) fn has_room(&self, length: usize) -> bool {
+        self.0.used.load(Ordering::Acquire).checked_add(length).is_some_and(|sum| sum <= self.0.limit)
+    }
+
+    /// Memory that stays the host's, as a buffer's store. `None` if the quota has no room.
+    pub(crate) fn lend(&self, memory: HostMemory) -> Option<v8::SharedRef<v8::BackingStore>> {
+        let (address, length, owner) = memory.into_parts();
+        if !self.0.take(length) {
+            return None;
+        }
+        let lent = Box::into_raw(Box::new(Lent { quota: Arc::clone(&self.0), _owner: owner }));
+        // SAFETY: whoever made the `HostMemory` promised that the bytes are there until the owner goes, which `free_lent` sees to, once.
+        Some(unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(address as *mut c_void, length, free_lent, lent.cast()) }.make_shared())
+    }
+
     /// Bytes that the host made, as a buffer's store without a copy. `None` if the quota has no room.
     pub(crate) fn adopt(&self, bytes: Vec<u8>) -> Option<v8::SharedRef<v8::BackingStore>> {
         if !self.0.take(bytes.len()) {
@@ -57,6 +75,18 @@ impl Buffers {
             unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(data, length, free_adopted, Box::into_raw(adopted).cast()) }.make_shared(),
         )
     }
+}
+
+/// Memory of the host's behind a store, and whose quota it is in.
+struct Lent {
+    quota: Arc<Quota>,
+    _owner: Box<dyn Any + Send>,
+}
+
+unsafe extern "C" fn free_lent(_: *mut c_void, length: usize, lent: *mut c_void) {
+    // SAFETY: the pointer is the box given away in `lend`.
+    let lent = unsafe { Box::from_raw(lent.cast::<Lent>()) };
+    lent.quota.give_back(length);
 }
 
 /// A store's bytes, and whose they are.

@@ -19,6 +19,7 @@ use crate::errors::from_exception;
 use crate::feed::Chunks;
 use crate::function::{JsFunction, JsPromise};
 use crate::imports;
+use crate::memory::lent;
 use crate::stream::{StreamHandle, handle_of};
 use crate::table;
 
@@ -238,6 +239,10 @@ impl<'py, 'a> Encoder<'py, 'a> {
                 let stream = payload.cast_into::<StreamHandle>().map_err(PyErr::from)?;
                 let handle = stream.get().handle_in(object, self.shared)?;
                 self.handle(object, handle)
+            }
+            "memory" => {
+                let (address, length, owner): (usize, usize, Py<PyAny>) = payload.extract()?;
+                self.handle(object, Handle::Memory(lent(address, length, owner)))
             }
             "stream" | "sink" => {
                 let handle = handle_of(&payload, self.shared)?;

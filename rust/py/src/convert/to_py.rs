@@ -14,6 +14,7 @@ use super::numbers;
 use crate::errors::javascript_error;
 use crate::function;
 use crate::imports;
+use crate::memory;
 use crate::stream;
 
 /// From this many bytes on, Python's cyclic collector waits until a value is built: everything made meanwhile is alive.
@@ -208,7 +209,8 @@ impl<'py> Decoder<'py, '_> {
             Handle::Promise(remote) => function::promise(self.py, remote),
             Handle::Error(exception) => javascript_error(self.py, *exception, self.shared, false),
             Handle::Stream(..) | Handle::Writable(_) => stream::stream(self.py, handle),
-            Handle::Buffer(_) | Handle::HostFunction(_) | Handle::HostPromise(_) | Handle::HostStream(_) | Handle::HostSink(_) => Err(truncated()),
+            Handle::Store(store) => memory::view(self.py, store),
+            Handle::Buffer(_) | Handle::Memory(_) | Handle::HostFunction(_) | Handle::HostPromise(_) | Handle::HostStream(_) | Handle::HostSink(_) => Err(truncated()),
         }
     }
 
