@@ -222,6 +222,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                 return self.handle(Handle::Store(store));
             }
             self.reserve(view.byte_length())?;
+            state.shared.spares.widen(&mut self.wire.bytes, view.byte_length());
             leaf::write_view(view, &mut self.wire.bytes);
             Ok(())
         } else if value.is_array_buffer() {
@@ -230,6 +231,7 @@ impl<'s, 'a> Walker<'s, 'a> {
                 return self.handle(Handle::Store(store));
             }
             self.reserve(buffer.byte_length())?;
+            state.shared.spares.widen(&mut self.wire.bytes, buffer.byte_length());
             leaf::write_buffer(buffer, &mut self.wire.bytes);
             Ok(())
         } else if value.is_native_error() {

@@ -115,7 +115,7 @@ pub(super) fn string_value(
     }
     let view = v8::ValueView::new(scope, text);
     Ok(match view.data() {
-        v8::ValueViewData::OneByte(bytes) => Value::Latin1(bytes.to_vec()),
+        v8::ValueViewData::OneByte(bytes) => Value::Latin1(state.shared.spares.copy(bytes)),
         v8::ValueViewData::TwoByte(units) => Value::Utf16(units.to_vec()),
     })
 }

@@ -10,8 +10,8 @@ mod thread;
 mod v8_flags;
 
 pub use handle::{Isolate, Start};
-pub use root::{is_forked, live_isolates, v8_version};
 pub use message::{CallOutcome, InlineHost, Message};
+pub use root::{is_forked, live_isolates, v8_version};
 pub use shared::Shared;
 pub use spares::Spares;
 pub(crate) use v8_flags::V8_FLAGS;

@@ -50,7 +50,11 @@ pub(crate) fn to_py<'py>(py: Python<'py>, value: Value, shared: &Arc<Shared>) ->
         Value::Null => Ok(py.None().into_bound(py)),
         Value::Bool(flag) => Ok(flag.into_pyobject(py)?.to_owned().into_any()),
         Value::Number(number) => owned(py, numbers::number(py, number)),
-        Value::Latin1(text) => latin1(py, &text),
+        Value::Latin1(text) => {
+            let object = latin1(py, &text);
+            shared.spares.give(text);
+            object
+        }
         Value::Utf8(text) => Ok(text.into_pyobject(py)?.into_any()),
         Value::Utf16(units) => {
             // SAFETY: any initialised u16 slice is readable as twice as many bytes.
@@ -210,7 +214,12 @@ impl<'py> Decoder<'py, '_> {
             Handle::Error(exception) => javascript_error(self.py, *exception, self.shared, false),
             Handle::Stream(..) | Handle::Writable(_) => stream::stream(self.py, handle),
             Handle::Store(store) => memory::view(self.py, store),
-            Handle::Buffer(_) | Handle::Memory(_) | Handle::HostFunction(_) | Handle::HostPromise(_) | Handle::HostStream(_) | Handle::HostSink(_) => Err(truncated()),
+            Handle::Buffer(_)
+            | Handle::Memory(_)
+            | Handle::HostFunction(_)
+            | Handle::HostPromise(_)
+            | Handle::HostStream(_)
+            | Handle::HostSink(_) => Err(truncated()),
         }
     }
 
