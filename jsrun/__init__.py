@@ -5,6 +5,8 @@ from ._api import bind_function, bind_object, eval, eval_async
 from ._config import RuntimeConfig
 from ._context import close_default_runtime, get_default_runtime
 from ._jsrun import JsFunction, JsPromise
+from ._pool import RuntimePool
+from ._pool_books import PoolStats
 from ._runtime import Runtime
 from ._snapshot import SnapshotBuilder
 from ._stats import RuntimeStats
@@ -21,6 +23,7 @@ from .errors import (
     ModuleError,
     OperationLost,
     PermissionDenied,
+    PoolTimeout,
     RuntimeClosed,
     RuntimeTerminated,
     SnapshotError,
@@ -47,9 +50,12 @@ __all__ = [
     "ModuleError",
     "OperationLost",
     "PermissionDenied",
+    "PoolStats",
+    "PoolTimeout",
     "Runtime",
     "RuntimeClosed",
     "RuntimeConfig",
+    "RuntimePool",
     "RuntimeStats",
     "RuntimeTerminated",
     "SnapshotBuilder",

@@ -67,6 +67,7 @@ class Runtime(BindingMethods, ModuleMethods):
         return Creation(cls, resolve(config, options))
 
     def _opened(self) -> None:
+        self._terminated = False
         self._next_operation = 1
         self._operations: set[str] = set()
         _open.add(self)
@@ -123,6 +124,7 @@ class Runtime(BindingMethods, ModuleMethods):
 
         Idempotent. `close` still works, and is still needed to free the runtime at once.
         """
+        self._terminated = True
         self._native.terminate()
 
     def close(self) -> None:
