@@ -72,12 +72,12 @@ class Workshop:
         self._alarm_at = float("inf")
         self._ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         self._thread: threading.Thread | None = None
+        self._loop = asyncio.new_event_loop() if private else asyncio.get_running_loop()
+        # Ends the private thread's loop.
+        self._stopped = self._loop.create_future()
         if private:
-            self._loop = asyncio.new_event_loop()
             self._thread = threading.Thread(target=self._serve, name="jsrun-pool", daemon=True)
             self._thread.start()
-        else:
-            self._loop = asyncio.get_running_loop()
         _open.add(self)
         self._carry_out(books.look())
 
@@ -250,15 +250,15 @@ class Workshop:
             self._alarm = None
         for task in list(self._tasks):
             task.cancel()
-        if self._thread is not None:
-            self._loop.stop()
+        if not self._stopped.done():
+            self._stopped.set_result(None)
 
     def _serve(self) -> None:
         """The private thread: run the loop until it is stopped, and end what runs on it."""
         self._ended.set_running_or_notify_cancel()
         asyncio.set_event_loop(self._loop)
         try:
-            self._loop.run_forever()
+            self._loop.run_until_complete(self._stopped)
             while tasks := asyncio.all_tasks(self._loop):
                 for task in tasks - self._farewells:
                     task.cancel()
