@@ -83,8 +83,9 @@ class Member:
         return self.is_usable() and self._stopped() == (self._stops, 0)
 
     def _stopped(self) -> tuple[int, int]:
-        stats = self.runtime.get_stats()
-        return stats.timeouts + stats.cancellations + stats.heap_limit_hits, stats.active_async_ops
+        figures = self.runtime._native.stats()
+        _, timeouts, cancellations, heap_limit_hits, *_ = figures["stops"]
+        return timeouts + cancellations + heap_limit_hits, figures["pending"]
 
 
 class Waiter:
@@ -193,8 +194,10 @@ class Books:
             if is_used_up(self._rules, member.uses) or not member.is_usable():
                 self._retire(member, orders)
             else:
+                # As many are alive and on their way as before: nothing to decide.
                 self._coming += 1
                 orders.reset.append(member)
+                return orders
             return self._decide(orders)
 
     # ---- what became of orders -----------------------------------------------------------------------------------

@@ -83,6 +83,9 @@ class Lease:
                 alarm = waiter.loop.call_later(self._seconds, self._expire, waiter)
             try:
                 await waiter.future
+            except GeneratorExit:
+                self._workshop.later(self._workshop.withdraw, waiter)
+                raise
             except BaseException:
                 self._workshop.withdraw(waiter)
                 raise
@@ -95,7 +98,11 @@ class Lease:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         member, self._member = self._member, None
-        if member is not None:
+        if member is None:
+            return
+        if kind is GeneratorExit:
+            self._workshop.later(self._workshop.give_back, member)
+        else:
             self._workshop.give_back(member)
 
     async def __aexit__(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import contextlib
 import contextvars
 import dataclasses
 import functools
@@ -14,12 +15,15 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from ._config import RuntimeConfig
+from ._jsrun import Operation
 from ._pool_books import Books, Member, Orders, PoolStats, Waiter
 from ._portal import call_on
 from ._runtime import Runtime
+
+T = TypeVar("T")
 
 _CLOSED = "the pool is closed"
 _LOOP_CLOSED = "the event loop on which the pool was opened is closed"
@@ -68,6 +72,7 @@ class Workshop:
         self._context = contextvars.copy_context()
         self._tasks: set[asyncio.Task[None]] = set()
         self._farewells: set[asyncio.Task[None]] = set()
+        self._checks: set[Operation] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at = float("inf")
         self._ended: concurrent.futures.Future[None] = concurrent.futures.Future()
@@ -101,6 +106,12 @@ class Workshop:
         """Take back a runtime."""
         self._carry_out(self._books.give_back(member))
 
+    def later(self, entry: Callable[[T], None], what: T) -> None:
+        """Make an entry for the garbage collector, which may run where the books are locked."""
+        # A loop that is closed needs no entries: the pool is at its end.
+        with contextlib.suppress(RuntimeError):
+            call_on(self._loop, entry, what)
+
     def is_here(self) -> bool:
         """Whether this thread's running loop is the one on which runtimes are made."""
         return asyncio._get_running_loop() is self._loop
@@ -116,10 +127,14 @@ class Workshop:
     # ---- doing what follows --------------------------------------------------------------------------------------
 
     def _carry_out(self, orders: Orders) -> None:
-        for waiter in orders.wake:
-            if not waiter.wake():
-                # Its loop was closed under it.
-                self._carry_out(self._books.withdraw(waiter))
+        todo = [orders]
+        while todo:
+            orders = todo.pop()
+            # Whose loop was closed under them have gone.
+            todo += [self._books.withdraw(waiter) for waiter in orders.wake if not waiter.wake()]
+            self._pass_on(orders)
+
+    def _pass_on(self, orders: Orders) -> None:
         sooner = orders.look_again is not None and orders.look_again < self._alarm_at
         if (orders.make or orders.reset or orders.retire or sooner) and not run_on(
             self._loop, functools.partial(self._work, orders)
@@ -135,7 +150,7 @@ class Workshop:
         for member in orders.retire:
             self._start(self._retire(member), self._farewells)
         for member in orders.reset:
-            self._start(self._reset(member), self._tasks)
+            self._check(member)
         for _ in range(orders.make):
             self._start(self._make(), self._tasks)
         if orders.look_again is not None and orders.look_again < self._alarm_at:
@@ -160,11 +175,14 @@ class Workshop:
             member = await self._create()
         except BaseException as error:
             self._carry_out(self._books.failed(error))
-            # On a private thread nobody else would hear of it, and the loop must go on.
-            if isinstance(error, (KeyboardInterrupt, SystemExit)) and self._thread is None:
-                raise
+            self._raise_if_exiting(error)
         else:
             self._carry_out(self._books.ready(member))
+
+    def _raise_if_exiting(self, error: BaseException) -> None:
+        # On a private thread nobody would hear of it, and its loop must go on.
+        if isinstance(error, (KeyboardInterrupt, SystemExit)) and self._thread is None:
+            raise error
 
     async def _create(self) -> Member:
         runtime = await Runtime.create(self._recipe.config)
@@ -181,24 +199,35 @@ class Workshop:
             raise
         return member
 
-    async def _reset(self, member: Member) -> None:
-        error: BaseException | None = None
-        sound = False
-        try:
-            # Whatever was sent before it has run when this has, or waits for a promise.
-            await member.runtime.eval_async("0", timeout=_GRACE)
-            if member.is_sound():
-                if isinstance(self._recipe.reset, str):
-                    await member.runtime.eval_async(self._recipe.reset, filename="<reset>")
-                elif self._recipe.reset is not None:
-                    await _finish(self._recipe.reset(member.runtime))
-                sound = member.is_sound()
-        except BaseException as raised:
-            error = raised
-        if sound:
+    def _check(self, member: Member) -> None:
+        # Whatever was sent before has run when this has, or waits for a promise. No task: it is the price of a reuse.
+        settled = self._context.copy().run(member.runtime._native.eval_async, "0", _GRACE, None)
+        self._checks.add(settled)
+        settled.add_done_callback(functools.partial(self._checked, member), context=self._context)
+
+    def _checked(self, member: Member, settled: Operation) -> None:
+        self._checks.discard(settled)
+        if self._books.is_shut():
+            return
+        if settled.cancelled() or settled.exception() is not None or not member.is_sound():
+            self._carry_out(self._books.spoiled(member, None))
+        elif self._recipe.reset is None:
             self._carry_out(self._books.ready(member))
         else:
+            self._start(self._reset(member, self._recipe.reset), self._tasks)
+
+    async def _reset(self, member: Member, reset: str | Callable[[Runtime], object]) -> None:
+        try:
+            if isinstance(reset, str):
+                await member.runtime.eval_async(reset, filename="<reset>")
+            else:
+                await _finish(reset(member.runtime))
+        except BaseException as error:
             self._carry_out(self._books.spoiled(member, error))
+            self._raise_if_exiting(error)
+        else:
+            follows = self._books.ready(member) if member.is_sound() else self._books.spoiled(member, None)
+            self._carry_out(follows)
 
     async def _retire(self, member: Member) -> None:
         try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import datetime
 import gc
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -761,6 +762,48 @@ async def test_setup_runs_in_the_context_of_whoever_opened_the_pool(form: Form) 
         for _ in range(3):
             await form.eval(pool, "1")
     assert set(seen) == {"opener"}
+
+
+def borrow(pool: RuntimePool, holder: list[object]) -> Iterator[Runtime]:
+    with pool.runtime() as rt:
+        yield rt
+
+
+def test_a_generator_that_is_dropped_gives_its_runtime_back() -> None:
+    with RuntimePool(size=1) as pool:
+        generator = borrow(pool, [])
+        next(generator)
+        del generator
+        assert pool.eval(ADD, timeout=20) == 1
+
+
+def test_the_collector_gives_runtimes_back_wherever_it_runs() -> None:
+    """In a cycle, the block is left when the collector runs: sometimes in the midst of another checkout."""
+
+    def abandon_and_ask(pool: RuntimePool, allocations: int) -> None:
+        gc.disable()
+        holder: list[object] = []
+        generator = borrow(pool, holder)
+        holder.append(generator)
+        next(generator)
+        del holder, generator
+        gc.set_threshold(allocations, 1, 1)
+        gc.enable()
+        with contextlib.suppress(PoolTimeout), pool.runtime(timeout=0.05):
+            pass
+
+    def body() -> None:
+        with RuntimePool(size=1, reuse=True) as pool:
+            for allocations in range(1, 60):
+                abandon_and_ask(pool, allocations)
+                gc.collect()
+            assert pool.eval("1", timeout=20) == 1
+
+    thresholds = gc.get_threshold()
+    try:
+        in_thread(body, 30)
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 # ---- use -------------------------------------------------------------------------------------------------------
