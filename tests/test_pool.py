@@ -144,7 +144,8 @@ async def test_a_failing_reset_shows_in_the_statistics(form: Form) -> None:
     async with form.open(size=1, reuse=True, reset="throw new Error('no')") as pool:
         await form.eval(pool, "1")
         await soon(lambda: pool.get_stats().failures == 1)
-        assert pool.get_stats().last_failure == "JavaScriptError: Error: no"
+        # Below Python 3.11 the text has the JavaScript stack as well.
+        assert (pool.get_stats().last_failure or "").splitlines()[0] == "JavaScriptError: Error: no"
 
 
 async def set_up_later(rt: Runtime) -> None:
@@ -588,10 +589,14 @@ async def test_closing_at_once_makes_nothing_stay(form: Form) -> None:
 
 
 async def test_a_setup_may_close_its_pool(form: Form) -> None:
+    opened = threading.Event()
+
     async def setup(rt: Runtime) -> None:
+        await soon(opened.is_set)
         await pool.aclose()
 
     async with form.open(size=1, setup=setup) as pool:
+        opened.set()
         with pytest.raises(RuntimeClosed):
             await form.eval(pool, "1")
 
