@@ -218,17 +218,20 @@ class Books:
         """Enter a runtime that is made, or in order again."""
         orders = Orders()
         with self._lock:
+            if self._shut is not None:
+                return orders
             self._coming -= 1
             if member.uses == 0:
                 self._failed_in_a_row, self._put_off = 0, 0.0
-            if self._shut is None:
-                self._idle[member] = time.monotonic()
+            self._idle[member] = time.monotonic()
             return self._decide(orders)
 
     def failed(self, error: BaseException) -> Orders:
         """Enter that a runtime could not be made: whoever waits longest gets the error."""
         orders = Orders()
         with self._lock:
+            if self._shut is not None:
+                return orders
             self._coming -= 1
             self._note_failure(error)
             self._failed_in_a_row += 1
@@ -244,6 +247,8 @@ class Books:
         """Enter a runtime that could not be put in order: it is closed, and another takes its place."""
         orders = Orders()
         with self._lock:
+            if self._shut is not None:
+                return orders
             self._coming -= 1
             if error is not None:
                 self._note_failure(error)
@@ -275,9 +280,10 @@ class Books:
             for waiter in self._waiting:
                 waiter.error = RuntimeClosed(self._shut)
                 orders.wake.append(waiter)
-            self._waiting.clear()
-            self._idle.clear()
-            self._lent.clear()
+            # What is entered after this changes nothing but who is still alive.
+            self._coming = 0
+            for held in (self._idle, self._lent, self._closing, self._waiting):
+                held.clear()
             return orders, list(self._alive)
 
     def is_shut(self) -> bool:

@@ -555,6 +555,20 @@ async def test_closing_leaves_no_task_thread_or_runtime(form: Form) -> None:
     assert pool.is_closed()
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.001, 0.01])
+async def test_a_task_may_close_its_pool_blocking(pause: float) -> None:
+    async with RuntimePool(size=(2, 4), reuse=True) as pool:
+        await asyncio.sleep(pause)
+        async with pool.runtime() as rt:
+            tasks = [asyncio.ensure_future(outcome(work)) for work in (pool.eval_async(LATER), rt.eval_async(LATER))]
+            await asyncio.sleep(0)
+            pool.close()
+            assert [type(error) for error in await asyncio.gather(*tasks)] == [RuntimeClosed] * 2
+    stats = pool.get_stats()
+    assert (stats.idle, stats.lent, stats.coming, stats.closing, stats.waiting) == (0, 0, 0, 0, 0)
+    assert stats.created == stats.closed
+
+
 async def test_closing_cancels_a_setup(form: Form) -> None:
     begun, ended = threading.Event(), threading.Event()
 
