@@ -110,11 +110,13 @@ class Waiter:
 class Orders:
     """What is to be done after an entry in the books, without the lock."""
 
-    __slots__ = ("look_again", "make", "reset", "retire", "wake")
+    __slots__ = ("look_again", "make", "reset", "retire", "urgent", "wake")
 
     def __init__(self) -> None:
         self.wake: list[Waiter] = []
         self.make = 0
+        # Whether someone waits for what is to be made.
+        self.urgent = False
         self.reset: list[Member] = []
         self.retire: list[Member] = []
         self.look_again: float | None = None
@@ -362,6 +364,7 @@ class Books:
             self._retire(member, orders)
         self._coming += decision.make
         orders.make += decision.make
+        orders.urgent = bool(self._waiting)
         orders.look_again = decision.look_again
         return orders
 

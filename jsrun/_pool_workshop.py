@@ -30,6 +30,8 @@ _LOOP_CLOSED = "the event loop on which the pool was opened is closed"
 _FORKED = "the pool belongs to the parent process: V8 does not survive a fork; make a new pool"
 # For what was sent to a runtime before it came back to leave its thread.
 _GRACE = 1.0
+# Before a private thread fills the reserve: whoever took from it would wait for the GIL meanwhile, so it goes first.
+_BREATH = 0.002
 # A loop's clock may be a millisecond behind ours.
 _TICK = 0.001
 
@@ -151,14 +153,21 @@ class Workshop:
             self._start(self._retire(member), self._farewells)
         for member in orders.reset:
             self._check(member)
-        for _ in range(orders.make):
-            self._start(self._make(), self._tasks)
+        if orders.make and self._thread is not None and not orders.urgent:
+            self._loop.call_later(_BREATH, self._make_several, orders.make)
+        else:
+            self._make_several(orders.make)
         if orders.look_again is not None and orders.look_again < self._alarm_at:
             if self._alarm is not None:
                 self._alarm.cancel()
             self._alarm_at = orders.look_again
             delay = max(0.0, self._alarm_at - time.monotonic()) + _TICK
             self._alarm = self._context.copy().run(self._loop.call_later, delay, self._ring)
+
+    def _make_several(self, count: int) -> None:
+        if not self._books.is_shut():
+            for _ in range(count):
+                self._start(self._make(), self._tasks)
 
     def _start(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
         # In the context of whoever opened the pool, not of whoever happened to need a runtime.
