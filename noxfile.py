@@ -123,6 +123,13 @@ def peers(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def apps(session: nox.Session) -> None:
+    """The web-handler example under load; needs wrk."""
+    install_checkout(session, "examples")
+    session.run("python", "benchmarks/apps/run.py", *session.posargs)
+
+
+@nox.session(default=False)
 def wheel(session: nox.Session) -> None:
     """Build the wheel into dist/."""
     session.install("build")

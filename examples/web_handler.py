@@ -1,15 +1,19 @@
-"""An ASGI application whose handlers evaluate JavaScript: Starlette, uvicorn and one runtime for all requests.
+"""An ASGI application whose handlers evaluate JavaScript: Starlette, uvicorn, one runtime for all requests, and pools.
 
 Run it with `python examples/web_handler.py [--host 127.0.0.1] [--port 8000]`.
 
-    GET  /healthz   {"status": "ok"} while the runtime answers
-    GET  /request   JavaScript awaits a Python coroutine, which knows this request's id from a context variable
-    POST /render    calls a JavaScript template with the JSON body, answers with HTML
-    POST /eval      {"code": "1 + 1", "timeout": 0.5} -> {"result": 2}
+    GET  /healthz          {"status": "ok"} while the runtime answers
+    GET  /request          JavaScript awaits a Python coroutine, which knows this request's id from a context variable
+    POST /render           calls a JavaScript template with the JSON body, answers with HTML
+    POST /eval             {"code": "1 + 1", "timeout": 0.5} -> {"result": 2}
+    POST /pooled/render    like /render, on whichever runtime of a pool is free
+    POST /isolated/eval    like /eval, on a runtime that nobody used before
 
 A failing script is the client's mistake (400), one that runs too long is 504, and a client that hangs up stops its
-script. All requests share one isolate: its globals, and its one thread, which a busy loop holds until its timeout. So
-/eval is for callers that trust each other: see sandbox.py for code from strangers.
+script. The first four share one isolate: its globals, and its one thread, which a busy loop holds until its timeout. So
+/eval is for callers that trust each other. /isolated/eval is for those who do not: nothing of a script is left for the
+next, and a busy loop holds one runtime of several. When all are busy for too long, the answer is 503. See sandbox.py
+for the limits of memory that code from strangers needs as well.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import uuid
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -24,6 +29,7 @@ from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import uvicorn
 from starlette.applications import Starlette
@@ -33,13 +39,25 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jsrun import ConversionError, JavaScriptError, JavaScriptTimeout, JsrunError, JsUndefined, Runtime
+from jsrun import (
+    ConversionError,
+    JavaScriptError,
+    JavaScriptTimeout,
+    JsFunction,
+    JsrunError,
+    JsUndefined,
+    Runtime,
+    RuntimeConfig,
+    RuntimePool,
+)
 
 T = TypeVar("T")
 
 SCRIPT = Path(__file__).with_suffix(".js")
 DEFAULT_TIMEOUT = 2.0
 LONGEST_TIMEOUT = 30.0
+LONGEST_WAIT = 10.0
+POOL_SIZE = max(2, os.cpu_count() or 1)
 
 request_id: ContextVar[str] = ContextVar("request_id")
 request_path: ContextVar[str] = ContextVar("request_path")
@@ -55,16 +73,33 @@ async def request_info() -> dict[str, str]:
     return {"id": request_id.get(), "path": request_path.get()}
 
 
+# The template function of each runtime of the pool.
+templates: WeakKeyDictionary[Runtime, JsFunction] = WeakKeyDictionary()
+
+
+async def load_script(runtime: Runtime) -> None:
+    """Prepare a new runtime: its Python function, its script, and a handle of its template."""
+    runtime.bind_function("requestInfo", request_info)
+    await runtime.eval_async(SCRIPT.read_text(encoding="utf-8"), filename=SCRIPT.name)
+    templates[runtime] = await runtime.eval_async("renderCard")
+
+
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[dict[str, Any]]:
-    """Create the application's runtime, load its script, and close it when the server stops."""
-    async with Runtime.create(timeout=DEFAULT_TIMEOUT) as runtime:
-        runtime.bind_function("requestInfo", request_info)
-        await runtime.eval_async(SCRIPT.read_text(encoding="utf-8"), filename=SCRIPT.name)
+    """Create the application's runtime and pools, and close them when the server stops."""
+    config = RuntimeConfig(timeout=DEFAULT_TIMEOUT)
+    async with (
+        Runtime.create(config) as runtime,
+        RuntimePool(POOL_SIZE, config=config, setup=load_script, reuse=True) as render_pool,
+        RuntimePool(POOL_SIZE, config=config) as eval_pool,
+    ):
+        await load_script(runtime)
         yield {
             "runtime": runtime,
-            "render_card": await runtime.eval_async("renderCard"),
+            "render_card": templates[runtime],
             "describe_request": await runtime.eval_async("describeRequest"),
+            "render_pool": render_pool,
+            "eval_pool": eval_pool,
         }
 
 
@@ -157,17 +192,49 @@ async def render(request: Request) -> Response:
     return HTMLResponse(await unless_disconnected(request, request.state.render_card.call_async(body)))
 
 
-async def evaluate(request: Request) -> Response:
-    """Evaluate the code in the body, for at most its timeout."""
+async def render_pooled(request: Request) -> Response:
+    """Call the template of a free runtime with the body: as many at a time as the pool has runtimes."""
+    body = await json_object(request)
+
+    async def work() -> Any:
+        async with request.state.render_pool.runtime(timeout=LONGEST_WAIT) as runtime:
+            return await templates[runtime].call_async(body)
+
+    return HTMLResponse(await unless_disconnected(request, work()))
+
+
+async def script_of(request: Request) -> tuple[str, float]:
+    """Return the code in the body, and for how many seconds it may run."""
     body = await json_object(request)
     code, timeout = body.get("code"), body.get("timeout", DEFAULT_TIMEOUT)
     if not isinstance(code, str):
         raise BadRequest("code must be a string")
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout > 0:
         raise BadRequest(f"timeout must be a number of seconds above 0, not {timeout!r}")
-    work = request.state.runtime.eval_async(code, timeout=min(timeout, LONGEST_TIMEOUT), filename="request.js")
-    result = to_json(await unless_disconnected(request, work))
-    return Response(b'{"result": %b}' % result, media_type="application/json")
+    return code, min(timeout, LONGEST_TIMEOUT)
+
+
+def result_of(value: object) -> Response:
+    """Answer with what a script returned."""
+    return Response(b'{"result": %b}' % to_json(value), media_type="application/json")
+
+
+async def evaluate(request: Request) -> Response:
+    """Evaluate the code in the body, for at most its timeout."""
+    code, timeout = await script_of(request)
+    work = request.state.runtime.eval_async(code, timeout=timeout, filename="request.js")
+    return result_of(await unless_disconnected(request, work))
+
+
+async def evaluate_isolated(request: Request) -> Response:
+    """Evaluate the code in the body on a runtime of its own."""
+    code, timeout = await script_of(request)
+
+    async def work() -> Any:
+        async with request.state.eval_pool.runtime(timeout=LONGEST_WAIT) as runtime:
+            return await runtime.eval_async(code, timeout=timeout, filename="request.js")
+
+    return result_of(await unless_disconnected(request, work()))
 
 
 def problem(status: int, error: Exception, **details: object) -> Response:
@@ -198,7 +265,7 @@ def on_timeout(request: Request, error: Exception) -> Response:
 
 
 def on_unavailable(request: Request, error: Exception) -> Response:
-    """Answer when the runtime is closed or was terminated."""
+    """Answer when the runtime is closed or was terminated, and when all of a pool are busy."""
     return problem(503, error)
 
 
@@ -223,6 +290,8 @@ app = Starlette(
         Route("/request", describe),
         Route("/render", render, methods=["POST"]),
         Route("/eval", evaluate, methods=["POST"]),
+        Route("/pooled/render", render_pooled, methods=["POST"]),
+        Route("/isolated/eval", evaluate_isolated, methods=["POST"]),
     ],
     middleware=[Middleware(RequestContext)],
     exception_handlers=EXCEPTION_HANDLERS,

@@ -6,6 +6,8 @@ from ._buffers import SharedBuffer, share, transfer
 from ._config import RuntimeConfig
 from ._context import close_default_runtime, get_default_runtime
 from ._jsrun import JsFunction, JsPromise
+from ._pool import RuntimePool
+from ._pool_books import PoolStats
 from ._runtime import Runtime
 from ._snapshot import SnapshotBuilder
 from ._source import PyStreamSource
@@ -24,6 +26,7 @@ from .errors import (
     ModuleError,
     OperationLost,
     PermissionDenied,
+    PoolTimeout,
     RuntimeClosed,
     RuntimeTerminated,
     SnapshotError,
@@ -54,10 +57,13 @@ __all__ = [
     "ModuleError",
     "OperationLost",
     "PermissionDenied",
+    "PoolStats",
+    "PoolTimeout",
     "PyStreamSource",
     "Runtime",
     "RuntimeClosed",
     "RuntimeConfig",
+    "RuntimePool",
     "RuntimeStats",
     "RuntimeTerminated",
     "SharedBuffer",

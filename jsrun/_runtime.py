@@ -68,6 +68,7 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods):
         return Creation(cls, resolve(config, options))
 
     def _opened(self) -> None:
+        self._terminated = False
         self._next_operation = 1
         self._operations: set[str] = set()
         self._next_stream = 1
@@ -125,6 +126,7 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods):
 
         Idempotent. `close` still works, and is still needed to free the runtime at once.
         """
+        self._terminated = True
         self._native.terminate()
 
     def close(self) -> None:

@@ -7,6 +7,7 @@
     ├── RuntimeTerminated           terminate() was called
     │   └── HeapLimitExceeded       the JavaScript heap reached max_heap_size
     ├── JavaScriptTimeout           (also TimeoutError) the deadline passed
+    ├── PoolTimeout                 (also TimeoutError) no runtime of a pool was free in time
     ├── OperationLost               V8 dropped this operation's jobs when it stopped another one
     ├── DeadlockError               it could never finish
     ├── ConversionError             (also TypeError) a value has no form on the other side
@@ -46,6 +47,10 @@ class HeapLimitExceeded(RuntimeTerminated):
 
 class JavaScriptTimeout(JsrunError, TimeoutError):
     """The operation did not finish within its timeout and was stopped; the runtime goes on."""
+
+
+class PoolTimeout(JsrunError, TimeoutError):
+    """No runtime of the pool was free within the timeout. No JavaScript ran: trying again later is safe."""
 
 
 class OperationLost(JsrunError):

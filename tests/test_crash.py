@@ -58,6 +58,9 @@ EXPECTED = {
     "close_races": Expected(seconds=120),
     "no_descriptors": Expected(seconds=20),
     "old_threads": Expected(),
+    "pool_fork": Expected(),
+    "pool_exit": Expected(code=7, seconds=5, says=("ended by RuntimeClosed",)),
+    "pool_interrupt": Expected(),
 }
 NOISE = ("Traceback", "panicked", "Fatal", "never awaited", "Exception ignored", "was destroyed", "Segmentation")
 

@@ -27,6 +27,7 @@ TREE = {
     "SnapshotError": ("JsrunError",),
     "InspectorError": ("JsrunError",),
     "PermissionDenied": ("JsrunError", PermissionError),
+    "PoolTimeout": ("JsrunError", TimeoutError),
     "JavaScriptError": (Exception,),
     "UnhandledRejectionWarning": (RuntimeWarning,),
 }

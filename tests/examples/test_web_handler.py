@@ -87,6 +87,11 @@ def test_healthz(client: httpx.Client) -> None:
     assert response.json() == {"status": "ok"}
 
 
+BOTH = pytest.mark.parametrize("route", ["/eval", "/isolated/eval"])
+RENDERS = pytest.mark.parametrize("route", ["/render", "/pooled/render"])
+
+
+@BOTH
 @pytest.mark.parametrize(
     ("code", "result"),
     [
@@ -101,15 +106,16 @@ def test_healthz(client: httpx.Client) -> None:
         ("'\\ud800'", "\ud800"),
     ],
 )
-def test_eval(client: httpx.Client, code: str, result: object) -> None:
-    response = client.post("/eval", json={"code": code})
+def test_eval(client: httpx.Client, route: str, code: str, result: object) -> None:
+    response = client.post(route, json={"code": code})
     assert response.status_code == 200, response.text
     assert json.loads(response.content) == {"result": result}
 
 
-def test_eval_reports_the_javascript_error(client: httpx.Client) -> None:
+@BOTH
+def test_eval_reports_the_javascript_error(client: httpx.Client, route: str) -> None:
     code = "function inner() { null.x }\nfunction outer() { inner() }\nouter()"
-    error = error_of(client.post("/eval", json={"code": code}), 400)
+    error = error_of(client.post(route, json={"code": code}), 400)
     assert error["name"] == "TypeError"
     assert "null" in str(error["message"])
     frames = error["frames"]
@@ -123,19 +129,22 @@ def test_eval_reports_a_syntax_error(client: httpx.Client) -> None:
     assert error_of(client.post("/eval", json={"code": "let let = 1"}), 400)["name"] == "SyntaxError"
 
 
-def test_eval_stops_at_its_timeout(client: httpx.Client) -> None:
+@BOTH
+def test_eval_stops_at_its_timeout(client: httpx.Client, route: str) -> None:
     started = monotonic()
-    error = error_of(client.post("/eval", json={"code": "for (;;) {}", "timeout": 0.2}), 504)
+    error = error_of(client.post(route, json={"code": "for (;;) {}", "timeout": 0.2}), 504)
     assert error["name"] == "JavaScriptTimeout"
     assert monotonic() - started < 5
-    assert client.post("/eval", json={"code": "'alive'"}).json() == {"result": "alive"}
+    assert client.post(route, json={"code": "'alive'"}).json() == {"result": "alive"}
 
 
+@BOTH
 @pytest.mark.parametrize("code", ["new Uint8Array(2)", "() => 1", "NaN", "globalThis.o = {}; o.o = o", "Symbol()"])
-def test_eval_refuses_what_json_has_no_form_for(client: httpx.Client, code: str) -> None:
-    assert error_of(client.post("/eval", json={"code": code}), 422)
+def test_eval_refuses_what_json_has_no_form_for(client: httpx.Client, route: str, code: str) -> None:
+    assert error_of(client.post(route, json={"code": code}), 422)
 
 
+@BOTH
 @pytest.mark.parametrize(
     "body",
     [
@@ -153,19 +162,21 @@ def test_eval_refuses_what_json_has_no_form_for(client: httpx.Client, code: str)
         b"[" * 100_000,
     ],
 )
-def test_eval_refuses_bad_bodies(client: httpx.Client, body: bytes) -> None:
-    assert error_of(client.post("/eval", content=body), 400)["name"] == "BadRequest"
+def test_eval_refuses_bad_bodies(client: httpx.Client, route: str, body: bytes) -> None:
+    assert error_of(client.post(route, content=body), 400)["name"] == "BadRequest"
 
 
-def test_render(client: httpx.Client) -> None:
-    response = client.post("/render", json={"title": "Tea & cake", "items": ["<one>", 2]})
+@RENDERS
+def test_render(client: httpx.Client, route: str) -> None:
+    response = client.post(route, json={"title": "Tea & cake", "items": ["<one>", 2]})
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert response.text == "<section><h1>Tea &amp; cake</h1><ul><li>&lt;one&gt;</li><li>2</li></ul></section>"
 
 
-def test_render_reports_the_template_error(client: httpx.Client) -> None:
-    error = error_of(client.post("/render", json={"items": []}), 400)
+@RENDERS
+def test_render_reports_the_template_error(client: httpx.Client, route: str) -> None:
+    error = error_of(client.post(route, json={"items": []}), 400)
     assert (error["name"], error["message"]) == ("TypeError", "title must be a string")
 
 
@@ -185,10 +196,11 @@ def test_fifty_requests_at_once_keep_their_context(server: Server) -> None:
         assert response.headers["x-request-id"] == f"r{number}"
 
 
-def test_fifty_templates_at_once(server: Server) -> None:
+@RENDERS
+def test_fifty_templates_at_once(server: Server, route: str) -> None:
     async def render_all() -> list[httpx.Response]:
         async with httpx.AsyncClient(base_url=server.url, timeout=20, trust_env=False) as client:
-            return await asyncio.gather(*(client.post("/render", json={"title": f"t{n}"}) for n in range(50)))
+            return await asyncio.gather(*(client.post(route, json={"title": f"t{n}"}) for n in range(50)))
 
     assert [re.findall(r"t\d+", response.text) for response in asyncio.run(render_all())] == [
         [f"t{number}"] for number in range(50)
@@ -218,3 +230,40 @@ def test_client_that_hangs_up_while_sending_its_body(server: Server, client: htt
     with socket.create_connection((url.host, url.port or 80), timeout=10) as connection:
         connection.sendall(b'POST /eval HTTP/1.1\r\nHost: test\r\nContent-Length: 1000\r\n\r\n{"code": ')
     assert client.get("/healthz").status_code == 200
+
+
+def test_isolated_scripts_leave_nothing_behind(client: httpx.Client) -> None:
+    count = {"code": "globalThis.seen = (globalThis.seen ?? 0) + 1"}
+    assert [client.post("/isolated/eval", json=count).json() for _ in range(5)] == [{"result": 1}] * 5
+
+
+def test_isolated_scripts_do_not_wait_for_a_busy_one(server: Server, client: httpx.Client) -> None:
+    async def ask() -> list[object]:
+        async with httpx.AsyncClient(base_url=server.url, timeout=30, trust_env=False) as many:
+            busy = asyncio.ensure_future(many.post("/isolated/eval", json={"code": "for (;;) {}", "timeout": 20}))
+            answers = [(await many.post("/isolated/eval", json={"code": f"{n}"})).json() for n in range(10)]
+            # One runtime of several was busy all the while.
+            assert not busy.done()
+            busy.cancel()
+            await asyncio.wait({busy})
+            return answers
+
+    assert asyncio.run(ask()) == [{"result": number} for number in range(10)]
+    # The client hung up, so that script's runtime is free again: both serve now.
+    assert client.post("/isolated/eval", json={"code": "'alive'"}).json() == {"result": "alive"}
+
+
+def test_a_client_that_hangs_up_while_it_waits_takes_no_runtime(server: Server, client: httpx.Client) -> None:
+    async def crowd() -> None:
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as many:
+            body = {"code": "for (;;) {}", "timeout": 20}
+            requests = (many.post("/isolated/eval", json=body, timeout=0.5) for _ in range(40))
+            assert {type(end) for end in await asyncio.gather(*requests, return_exceptions=True)} <= {
+                httpx.ReadTimeout,
+                httpx.ConnectTimeout,
+            }
+
+    asyncio.run(crowd())
+    started = monotonic()
+    assert client.post("/isolated/eval", json={"code": "'alive'"}).json() == {"result": "alive"}
+    assert monotonic() - started < 8

@@ -22,9 +22,11 @@ from jsrun import (
     JsrunError,
     JsUndefined,
     PermissionDenied,
+    PoolStats,
     Runtime,
     RuntimeClosed,
     RuntimeConfig,
+    RuntimePool,
     RuntimeStats,
     RuntimeTerminated,
     undefined,
@@ -162,3 +164,28 @@ async def module_level() -> None:
     assert_type(jsrun.get_default_runtime(), Runtime)
     jsrun.close_default_runtime()
     print(number, text)
+
+
+async def pools() -> None:
+    async def setup(rt: Runtime) -> None:
+        await rt.eval_async("1")
+
+    async with RuntimePool(size=(1, 4), config=configuration(), setup=setup, max_idle=timedelta(minutes=1)) as pool:
+        assert_type(pool, RuntimePool)
+        async with pool.runtime(timeout=1.5) as rt:
+            assert_type(rt, Runtime)
+        value: int = await pool.eval_async("1", timeout=1, filename="a.js")
+        assert_type(pool.get_stats(), PoolStats)
+        print(value, pool.is_closed())
+        await pool.aclose()
+
+
+def blocking_pools() -> None:
+    with RuntimePool(2, setup=lambda rt: rt.eval("1"), reuse=True, reset="0", max_uses=10) as pool:
+        assert_type(pool, RuntimePool)
+        with pool.runtime() as rt:
+            assert_type(rt, Runtime)
+        value: str = pool.eval("'a'", timeout=timedelta(seconds=1))
+        print(value)
+        pool.close()
+    RuntimePool(setup=b"snapshot")
