@@ -1,0 +1,100 @@
+"""`jsrun run`, `jsrun -c` and `jsrun -m`: one program, its output and its result."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from jsrun import JavaScriptError, Runtime, undefined
+
+from .limits import add_limits
+from .program import Deadline, Program
+
+_MODULE_WORDS = re.compile(r"\b(?:import|export)\b")
+
+
+def add_result_options(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options that say how a result is shown."""
+    parser.add_argument("--json", action="store_true", help="print the result, or the error, as one JSON document")
+    parser.add_argument("-q", "--quiet", action="store_true", help="do not print the result")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `jsrun run`."""
+    add_result_options(parser)
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--script", dest="kind", action="store_const", const="script", help="FILE is a script")
+    kind.add_argument("--module", dest="kind", action="store_const", const="module", help="FILE is an ES module")
+    add_limits(parser)
+    parser.add_argument("file", metavar="FILE", help="JavaScript; - reads standard input")
+    parser.add_argument("args", nargs=argparse.REMAINDER, help="the program's own arguments: its global `args`")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Run a file; return the exit code."""
+    if given.file == "-":
+        return _run_source(given, sys.stdin.buffer.read().decode(), "<stdin>", Path.cwd())
+    path = Path(given.file)
+    # A module is read again by its loader; this says at once when there is none.
+    source = path.read_bytes().decode()
+    return _run_source(given, source, given.file, path.resolve().parent, path.resolve())
+
+
+def run_code(given: argparse.Namespace) -> int:
+    """Run the text that follows `-c`."""
+    code, *arguments = given.code
+    return Program(given, Path.cwd(), arguments).run(_script(code, "<code>"))
+
+
+def run_specifier(given: argparse.Namespace) -> int:
+    """Run the module that follows `-m`."""
+    specifier, *arguments = given.specifier
+    return Program(given, Path.cwd(), arguments).run(
+        lambda runtime, deadline: _default(runtime.eval_module(specifier, timeout=deadline.left()))
+    )
+
+
+def _run_source(given: argparse.Namespace, source: str, name: str, root: Path, path: Path | None = None) -> int:
+    source = re.sub(r"\A\ufeff?(?:#!.*)?", "", source)
+    program = Program(given, root, given.args)
+    kind = given.kind or kind_of(source, name)
+    if kind == "script":
+        return program.run(_script(source, name))
+
+    def module(runtime: Runtime, deadline: Deadline) -> Any:
+        if path is None:
+            url = (root / "<stdin>").as_uri()
+            runtime.add_static_module(url, source)
+        else:
+            url = path.as_uri()
+        return _default(runtime.eval_module(url, timeout=deadline.left()))
+
+    return program.run(module)
+
+
+def _script(source: str, name: str) -> Any:
+    return lambda runtime, deadline: runtime.eval(source, timeout=deadline.left(), filename=name)
+
+
+def _default(exports: Any) -> Any:
+    """Return a module's result: its default export."""
+    return exports.get("default", undefined)
+
+
+def kind_of(source: str, name: str) -> str:
+    """Tell whether a source is a ``script`` or a ``module``: by the name's ending, else by what is in it."""
+    ending = Path(name).suffix
+    if ending in {".mjs", ".cjs"}:
+        return "module" if ending == ".mjs" else "script"
+    if not _MODULE_WORDS.search(source):
+        return "script"
+    with Runtime() as parser:
+        try:
+            # Parsed as a whole, and left at its first statement.
+            parser.eval(f"throw null;\n{source}")
+        except JavaScriptError as error:
+            return "script" if error.name is None else "module"
+    return "script"
