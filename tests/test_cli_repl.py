@@ -201,7 +201,7 @@ def test_values_are_coloured(terminal: Terminal) -> None:
     terminal.type("[21 * 2, 'te' + 'xt', null]")
     terminal.child.expect('33m42\x1b.*32m"text"\x1b.*36;1mnull')
     terminal.type("null.x")
-    terminal.child.expect("31m.*TypeError")
+    terminal.child.expect("31;1mTypeError")
     terminal.expect("at repl2:1:6")
 
 

@@ -6,13 +6,11 @@ import re
 from dataclasses import dataclass
 
 from jsrun import JavaScriptError, Runtime
+from jsrun._repl_mode import in_repl_mode
 
 # Makes V8 parse everything, the way the REPL runs it, and leave at the first statement.
 _PARSE_ONLY = "await undefined; throw null;\n"
 _SHOW = "__jsrun_show__(("
-# REPL mode, in which `let` and `const` may be declared again, is what V8 uses for top-level `await`. A block that
-# declares something leaves the value of the statements before it as it is.
-_REPL_MODE = "\n;{ let _ = await undefined }"
 _CLOSERS = ("\n)", "\nfinally {}")
 _BLANK = r"(?:\s|//[^\n]*(?:\n|$)|/\*.*?\*/)*"
 _DECLARATION = re.compile(_BLANK + r"(?:async\s+function|function|class|let)\b", re.DOTALL)
@@ -64,7 +62,7 @@ class Syntax:
         # The end of the input is behind the name that REPL mode appends.
         if place[0] > source.count("\n") + 2 or source.split("\n")[place[0] - 2][place[1] - 1 :].startswith("/*"):
             return True
-        # Some errors are reported at the last token though the next one is what is missing: they go, or move on, with it.
+        # Some errors are reported at the last token though the next one is what is missing: it moves them on.
         return any((moved := self._place(source + more)) is None or moved > place for more in _CLOSERS)
 
     def _place(self, source: str) -> tuple[int, int] | None:
@@ -82,9 +80,9 @@ class Syntax:
             head, tail = bare[:cut], bare[cut:]
             if self._is_expression(tail) and (not head or self._ends_well(head)):
                 shift = Shift(head.count("\n") + 1, _units(head.rpartition("\n")[2]), len(_SHOW))
-                return Prepared(f"{head}{_SHOW}{tail}\n)){_REPL_MODE}", True, shift)
+                return Prepared(in_repl_mode(f"{head}{_SHOW}{tail}\n))"), True, shift)
         # A source that does not parse goes as it is, so that V8's error shows what was typed.
-        return Prepared(source if self._error(source) else source + _REPL_MODE, shows=False)
+        return Prepared(source if self._error(source) else in_repl_mode(source), shows=False)
 
     def _is_expression(self, source: str) -> bool:
         return (
