@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -130,3 +131,18 @@ def test_without_ipython_the_extension_can_be_imported() -> None:
     import jsrun.ipython
 
     assert callable(jsrun.ipython.load_ipython_extension)
+
+
+PAGE = Path(__file__).parent.parent / "docs/ipython.md"
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="runs in a checkout only")
+def test_the_cells_of_the_page_give_what_it_says(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    cells = re.findall(r"^```ipython\n(.*?)^```$(?:\n+^```text\n(.*?)^```$)?", text, re.M | re.S)
+    assert len(cells) > 3
+    # The shell of the test has the extension already.
+    for cell, said in cells[1:]:
+        value = run(cell.rstrip("\n"))
+        printed = [line for line in capsys.readouterr().out.splitlines() if line and not line.startswith("Out[")]
+        assert [*printed, *([] if value is None else [repr(value)])] == said.splitlines()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 
@@ -234,3 +236,12 @@ def test_coroutine_tests_may_await_it(pytester: pytest.Pytester) -> None:
 def test_the_marker_is_listed(pytester: pytest.Pytester) -> None:
     result = run(pytester, "", "--markers")
     result.stdout.fnmatch_lines(["@pytest.mark.js_runtime(*"])
+
+
+PAGE = Path(__file__).parent.parent / "docs/testing-with-pytest.md"
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="runs in a checkout only")
+def test_the_examples_of_the_page_pass(pytester: pytest.Pytester) -> None:
+    source = "\n".join(re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S))
+    run(pytester, source).assert_outcomes(passed=source.count("def test_"))
