@@ -8,7 +8,7 @@ from .json_form import to_json
 
 _CAUSES = 5
 # Files that are not the user's: the Web platform's and those of the command line.
-_INTERNAL = ("ext:", "jsrun:host.js", "jsrun:repl.js")
+_INTERNAL = ("ext:", "<bootstrap>", "jsrun:repl.js")
 
 
 def error_text(error: BaseException) -> str:

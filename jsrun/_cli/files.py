@@ -27,6 +27,16 @@ class FileModules:
         self._root = root.resolve()
         self.loads = 0
 
+    def specifier(self, path: Path) -> str:
+        """Return what names a file to `Runtime.eval_module`."""
+        return path.as_uri()
+
+    def add_text(self, runtime: Runtime, source: str) -> str:
+        """Make a text a module that stands in the folder itself; return what names it."""
+        name = (self._root / "<stdin>").as_uri()
+        runtime.add_static_module(name, source)
+        return name
+
     def install(self, runtime: Runtime) -> None:
         """Let a runtime import from the folder."""
         runtime.set_module_resolver(self.resolve)

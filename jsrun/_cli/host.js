@@ -1,13 +1,30 @@
-// What the command line adds to a runtime: `args`, `env`, a console whose reader is waited for, and timers that are
-// counted. Evaluates to a function that installs them and returns another one: a promise of the moment when no timer is
-// left.
-(given) => {
-  "use strict";
-
-  const { args, env, drain } = given;
-
+// What the command line adds to a runtime, as its bootstrap script: `args`, `env`, a console whose reader is waited for,
+// and timers that are counted. What it needs is bound as `__jsrun_host__` afterwards, before the program runs.
+{
   // Messages that may be under way before the reader has to catch up; the runtime drops those beyond 1000.
   const BATCH = 256;
+  const { setTimeout, setInterval, clearTimeout, clearInterval } = globalThis;
+  const { apply } = Reflect;
+  const { defineProperty } = Object;
+
+  let known;
+  const host = () => {
+    if (known === undefined) {
+      known = globalThis.__jsrun_host__;
+      delete globalThis.__jsrun_host__;
+    }
+    return known;
+  };
+
+  const hidden = { configurable: true, enumerable: false };
+  for (const name of ["args", "env"]) {
+    defineProperty(globalThis, name, {
+      ...hidden,
+      get: () => host()[name],
+      set: (value) => defineProperty(globalThis, name, { ...hidden, value, writable: true }),
+    });
+  }
+
   let sent = 0;
   for (const name of Object.keys(console)) {
     const plain = console[name];
@@ -16,20 +33,12 @@
         plain(...given);
         if (++sent >= BATCH) {
           sent = 0;
-          drain();
+          host().drain();
         }
       },
     }[name];
   }
 
-  const define = (name, value) =>
-    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
-  define("args", args);
-  if (env !== null) {
-    define("env", Object.freeze({ __proto__: null, ...env }));
-  }
-
-  const { setTimeout, setInterval, clearTimeout, clearInterval } = globalThis;
   const live = new Set();
   let wake = null;
   const ended = (id) => {
@@ -37,14 +46,14 @@
       wake?.();
     }
   };
-  const counted = {
+  Object.assign(globalThis, {
     setTimeout(callback, ...rest) {
       if (typeof callback !== "function") {
         return setTimeout(callback, ...rest);
       }
       const id = setTimeout(function (...given) {
         try {
-          Reflect.apply(callback, this, given);
+          apply(callback, this, given);
         } finally {
           ended(id);
         }
@@ -65,10 +74,10 @@
       clearInterval(id);
       ended(id);
     },
-  };
-  Object.assign(globalThis, counted);
+  });
 
-  return async function idle() {
+  // A promise of the moment when no timer is left.
+  const idle = async () => {
     do {
       if (live.size > 0) {
         await new Promise((resolve) => {
@@ -79,4 +88,5 @@
       await new Promise((resolve) => setTimeout(resolve, 0));
     } while (live.size > 0);
   };
-};
+  defineProperty(globalThis, "__jsrun_idle__", { value: idle });
+}

@@ -13,13 +13,12 @@ from typing import Any
 
 from jsrun import JavaScriptTimeout, Runtime, undefined
 
-from . import javascript
 from .console import Output, discard_output
 from .error_text import error_text
 from .exit_codes import BROKEN_PIPE, FAILED, OK, of_error
 from .files import FileModules
+from .host import IDLE, equip, host_config
 from .json_form import error_form, to_json
-from .limits import environment, runtime_options
 
 
 @dataclass
@@ -30,19 +29,24 @@ class Program:
         given: the options of the command line.
         root: the folder that modules come from.
         arguments: the program's own arguments.
+        options: more fields of `RuntimeConfig`.
     """
 
     given: argparse.Namespace
     root: Path
     arguments: list[str]
+    options: dict[str, Any] = field(default_factory=dict)
     reported: list[BaseException] = field(default_factory=list)
     runtime: Runtime | None = None
+
+    def __post_init__(self) -> None:
+        self.files = FileModules(self.given.allow_import or self.root)
 
     def run(self, body: Callable[[Runtime, Deadline], Any]) -> int:
         """Run ``body``, then what its timers still do; show the result and return the exit code."""
         output = Output(self._stop, all_to_errors=self.given.json)
-        options = runtime_options(self.given)
-        with Runtime(on_console=output.message, on_unhandled_rejection=self._rejected, **options) as runtime:
+        config = host_config(self.given, on_console=output.message, on_unhandled_rejection=self._rejected)
+        with Runtime(config, **self.options) as runtime:
             try:
                 value = self._drive(runtime, body)
             except (Exception, KeyboardInterrupt) as error:
@@ -55,17 +59,13 @@ class Program:
     def _drive(self, runtime: Runtime, body: Callable[[Runtime, Deadline], Any]) -> Any:
         self.runtime = runtime
         deadline = Deadline(self.given.timeout)
-        files = FileModules(self.given.allow_import or self.root)
-        files.install(runtime)
-        install = javascript.evaluate(runtime, "host.js")
-        env = environment(self.given)
-        idle = install({"args": self.arguments, "env": env, "drain": lambda: None}, timeout=deadline.left())
+        equip(runtime, self.given, self.arguments, self.files)
         value = body(runtime, deadline)
         seen = -1
         # A module that arrives while the last timer ends may set another one.
-        while seen != files.loads:
-            seen = files.loads
-            idle(timeout=deadline.left())
+        while seen != self.files.loads:
+            seen = self.files.loads
+            runtime.eval(IDLE, timeout=deadline.left())
         return value
 
     def _stop(self) -> None:

@@ -12,13 +12,12 @@ from typing import Any
 
 from jsrun import ConsoleMessage, ConversionError, JavaScriptError, JsrunError, Runtime, undefined
 
-from . import javascript
 from .files import FileModules
-from .limits import environment, runtime_options
+from .host import IDLE, equip, host_config, javascript
 from .repl_source import Shift, Syntax
 
 _DECLARED = re.compile(r"\b(?:let|const|class)\s+([\w$]+)")
-_COMPLETION_SECONDS = 0.5
+_COMPLETION_SECONDS = 2.0
 
 
 class Session:
@@ -53,13 +52,10 @@ class Session:
         self._open()
 
     def _open(self) -> None:
-        self.runtime = Runtime(
-            on_console=self._console, on_unhandled_rejection=self._rejection, **runtime_options(self._given)
-        )
-        self._files.install(self.runtime)
-        env = environment(self._given)
-        self._idle = javascript.evaluate(self.runtime, "host.js")({"args": [], "env": env, "drain": lambda: None})
-        self._functions = javascript.evaluate(self.runtime, "repl.js")(self._token)
+        config = host_config(self._given, on_console=self._console, on_unhandled_rejection=self._rejection)
+        self.runtime = Runtime(config)
+        equip(self.runtime, self._given, [], self._files)
+        self._functions = self.runtime.eval(javascript("repl.js"), filename="jsrun:repl.js")(self._token)
 
     def close(self) -> None:
         """Free the runtimes."""
@@ -107,7 +103,7 @@ class Session:
 
     async def idle(self) -> None:
         """Wait until no timer is set."""
-        await self._interruptible(self._idle.call_async(timeout=self.timeout))
+        await self._interruptible(self.runtime.eval_async(IDLE, timeout=self.timeout))
 
     def complete(self, path: list[str]) -> list[str]:
         """Return the names that may follow ``path``, or all global ones; runs no getter."""

@@ -33,14 +33,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("args", nargs=argparse.REMAINDER, help="the program's own arguments: its global `args`")
 
 
-def run(given: argparse.Namespace) -> int:
-    """Run a file; return the exit code."""
+def run(given: argparse.Namespace, **options: Any) -> int:
+    """Run a file; return the exit code.
+
+    Args:
+        given: the arguments.
+        **options: more fields of `RuntimeConfig`.
+    """
     if given.file == "-":
-        return _run_source(given, sys.stdin.buffer.read().decode(), "<stdin>", Path.cwd())
-    path = Path(given.file)
-    # A module is read again by its loader; this says at once when there is none.
-    source = path.read_bytes().decode()
-    return _run_source(given, source, given.file, path.resolve().parent, path.resolve())
+        return _run_source(Program(given, Path.cwd(), given.args, options), sys.stdin.buffer.read().decode())
+    path = Path(given.file).resolve()
+    return _run_source(Program(given, path.parent, given.args, options), path.read_bytes().decode(), path)
 
 
 def run_code(given: argparse.Namespace) -> int:
@@ -57,20 +60,16 @@ def run_specifier(given: argparse.Namespace) -> int:
     )
 
 
-def _run_source(given: argparse.Namespace, source: str, name: str, root: Path, path: Path | None = None) -> int:
+def _run_source(program: Program, source: str, path: Path | None = None) -> int:
     source = re.sub(r"\A\ufeff?(?:#!.*)?", "", source)
-    program = Program(given, root, given.args)
-    kind = given.kind or kind_of(source, name)
-    if kind == "script":
+    name = "<stdin>" if path is None else program.given.file
+    if (program.given.kind or kind_of(source, name)) == "script":
         return program.run(_script(source, name))
 
     def module(runtime: Runtime, deadline: Deadline) -> Any:
-        if path is None:
-            url = (root / "<stdin>").as_uri()
-            runtime.add_static_module(url, source)
-        else:
-            url = path.as_uri()
-        return _default(runtime.eval_module(url, timeout=deadline.left()))
+        # The loader reads the file again, with everything else that is imported.
+        specifier = program.files.add_text(runtime, source) if path is None else program.files.specifier(path)
+        return _default(runtime.eval_module(specifier, timeout=deadline.left()))
 
     return program.run(module)
 
