@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
-from command_line import call, environment, output, start
+from command_line import COMMAND, call, environment, output, start
 
 SPIN = "console.log('ready'); for (;;) {}"
 
@@ -117,6 +118,18 @@ def test_the_environment_is_what_was_allowed() -> None:
     assert (
         output("-c", "typeof env + typeof process + typeof require + typeof Deno", env=shown) == "undefined" * 4 + "\n"
     )
+
+
+def test_what_follows_the_program_is_the_programs(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_text("args")
+    rest = ["-c", "--json", "--", "-m", "--help", ""]
+    for arguments in (["-c", "args"], ["run", "a.js"], ["run", "--quiet", "--timeout", "9", "-"]):
+        expected = "" if "--quiet" in arguments else json.dumps(rest, indent=2) + "\n"
+        assert output(*arguments, *rest, cwd=tmp_path) == expected
+
+
+def test_programs_may_break_what_they_find() -> None:
+    assert output("-c", "Promise = null; setTimeout = 1; console = null; Object.keys = 2; 'fine'") == "fine\n"
 
 
 def test_args_is_a_name_that_programs_may_use() -> None:
@@ -246,6 +259,25 @@ def test_an_error_names_its_place(project: Path) -> None:
     assert "    at inner (fails.js:1:25)\n    at fails.js:3:1\n" in done.stderr
     frames = json.loads(call("run", "--json", "fails.js", cwd=project).stdout)["error"]["frames"]
     assert frames[0] == {"function_name": "inner", "file_name": "fails.js", "line_number": 1, "column_number": 25}
+
+
+@pytest.mark.parametrize(
+    ("redirect", "code", "printed"),
+    [("<&-", 0, "2\n"), (">&-", 0, ""), ("2>&-", 0, "2\n"), ("<&- >&- 2>&-", 0, "")],
+)
+def test_closed_streams_do_no_harm(redirect: str, code: int, printed: str) -> None:
+    source = "console.log; console.error('e'); 2" if "2>" in redirect else "2"
+    script = f'{shlex.join(COMMAND)} -c "{source}" {redirect} && {shlex.join(COMMAND)} run - {redirect}'
+    done = subprocess.run(["bash", "-c", script], env=environment(), capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stdout, done.stderr) == (code, printed, "")
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_bytes(b"let a = '\xff'")
+    done = call("run", "a.js", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "a.js is not UTF-8 text: invalid start byte at byte 9" in done.stderr
+    assert call("run", ".", cwd=tmp_path).returncode == 2
 
 
 def test_ctrl_c_ends_it() -> None:

@@ -10,8 +10,12 @@ from typing import TextIO
 from jsrun import ConsoleMessage
 
 
-def prepare_output() -> None:
-    """Make standard output show lines as they come, whatever characters are in them."""
+def prepare_streams() -> None:
+    """Make standard output show lines as they come, whatever characters are in them; open what a shell has closed."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nowhere, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace", line_buffering=True)

@@ -10,7 +10,7 @@ from importlib import import_module
 from jsrun import JavaScriptError, JsrunError, __version__
 
 from . import run
-from .console import discard_output, prepare_output
+from .console import discard_output, prepare_streams
 from .error_text import error_text
 from .exit_codes import BROKEN_PIPE, INTERRUPTED, MISSING, USAGE, of_error
 from .limits import add_limits
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: the arguments; those of the process when ``None``.
     """
-    prepare_output()
+    prepare_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _dispatch(arguments)
@@ -69,11 +69,11 @@ def _dispatch(arguments: list[str]) -> int:
         code: int = command.run(parser.parse_args(arguments[1:]))
         return code
     parser = _direct_parser()
-    given = parser.parse_args(arguments)
-    if given.code:
-        return run.run_code(given)
-    if given.specifier:
-        return run.run_specifier(given)
+    # What follows the program is the program's, whatever it looks like.
+    start = next((number for number, text in enumerate(arguments) if text in {"-c", "-m"}), len(arguments))
+    given, program = parser.parse_args(arguments[:start]), arguments[start:]
+    if len(program) > 1:
+        return run.run_code(given, *program[1:]) if program[0] == "-c" else run.run_specifier(given, *program[1:])
     return parser.error(f"name a command ({', '.join(COMMANDS)}), or -c CODE, or -m SPECIFIER")
 
 
@@ -88,11 +88,8 @@ def _direct_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("-V", "--version", action="version", version=f"jsrun {__version__}")
-    rest = argparse.REMAINDER
-    parser.add_argument("-c", dest="code", nargs=rest, metavar="CODE", help="run this code; what follows is `args`")
-    parser.add_argument(
-        "-m", dest="specifier", nargs=rest, metavar="SPECIFIER", help="run this module; what follows is `args`"
-    )
+    parser.add_argument("-c", metavar="CODE", help="run this code; what follows is `args`")
+    parser.add_argument("-m", metavar="SPECIFIER", help="run this module; what follows is `args`")
     run.add_result_options(parser)
     add_limits(parser)
     return parser

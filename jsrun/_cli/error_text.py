@@ -14,10 +14,8 @@ _INTERNAL = ("ext:", "<bootstrap>", "jsrun:repl.js")
 def error_text(error: BaseException) -> str:
     """Return the text that stands for an exception on a terminal."""
     parts = [_one(error)]
-    cause = error.__cause__
-    if isinstance(error, ModuleError) and not isinstance(cause, JavaScriptError):
-        # Its own text says what the loader raised.
-        cause = None
+    cause = None if isinstance(error, ModuleError) else error.__cause__
+    # A `ModuleError` says itself what the loader raised, or where the syntax is wrong.
     while cause is not None and len(parts) <= _CAUSES:
         parts.append("Caused by: " + _one(cause))
         cause = cause.__cause__

@@ -16,6 +16,28 @@ from jsrun import Runtime
 _CONDITIONS = ("import", "module", "browser", "default")
 
 
+def read_source(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no text.
+    """
+    return decode_source(path.read_bytes(), str(path))
+
+
+def decode_source(data: bytes, name: str) -> str:
+    """Return bytes as text, without a byte order mark; ``name`` is for the error.
+
+    Raises:
+        ValueError: they are no text.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+
+
 class FileModules:
     """Resolves and loads modules below a folder, by ``file:`` URLs.
 

@@ -3,7 +3,7 @@
 {
   // Messages that may be under way before the reader has to catch up; the runtime drops those beyond 1000.
   const BATCH = 256;
-  const { setTimeout, setInterval, clearTimeout, clearInterval } = globalThis;
+  const { Promise, setTimeout, setInterval, clearTimeout, clearInterval } = globalThis;
   const { apply } = Reflect;
   const { defineProperty } = Object;
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from jsrun import JavaScriptError, Runtime, undefined
 
+from .files import decode_source, read_source
 from .limits import add_limits
 from .program import Deadline, Program
 
@@ -41,27 +42,27 @@ def run(given: argparse.Namespace, **options: Any) -> int:
         **options: more fields of `RuntimeConfig`.
     """
     if given.file == "-":
-        return _run_source(Program(given, Path.cwd(), given.args, options), sys.stdin.buffer.read().decode())
+        return _run_source(
+            Program(given, Path.cwd(), given.args, options), decode_source(sys.stdin.buffer.read(), "standard input")
+        )
     path = Path(given.file).resolve()
-    return _run_source(Program(given, path.parent, given.args, options), path.read_bytes().decode(), path)
+    return _run_source(Program(given, path.parent, given.args, options), read_source(path), path)
 
 
-def run_code(given: argparse.Namespace) -> int:
+def run_code(given: argparse.Namespace, code: str, *arguments: str) -> int:
     """Run the text that follows `-c`."""
-    code, *arguments = given.code
-    return Program(given, Path.cwd(), arguments).run(_script(code, "<code>"))
+    return Program(given, Path.cwd(), list(arguments)).run(_script(code, "<code>"))
 
 
-def run_specifier(given: argparse.Namespace) -> int:
+def run_specifier(given: argparse.Namespace, specifier: str, *arguments: str) -> int:
     """Run the module that follows `-m`."""
-    specifier, *arguments = given.specifier
-    return Program(given, Path.cwd(), arguments).run(
+    return Program(given, Path.cwd(), list(arguments)).run(
         lambda runtime, deadline: _default(runtime.eval_module(specifier, timeout=deadline.left()))
     )
 
 
 def _run_source(program: Program, source: str, path: Path | None = None) -> int:
-    source = re.sub(r"\A\ufeff?(?:#!.*)?", "", source)
+    source = re.sub(r"\A#!.*", "", source)
     name = "<stdin>" if path is None else program.given.file
     if (program.given.kind or kind_of(source, name)) == "script":
         return program.run(_script(source, name))

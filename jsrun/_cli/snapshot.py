@@ -11,6 +11,7 @@ from pathlib import Path
 from jsrun import SnapshotBuilder
 
 from .exit_codes import OK
+from .files import read_source
 from .limits import seconds
 
 _SECONDS = 60.0
@@ -28,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Make the snapshot; return the exit code."""
-    sources = [(path, path.read_bytes().decode()) for path in given.scripts]
+    sources = [(path, read_source(path)) for path in given.scripts]
     with _progress(len(sources) + 1, quiet=given.quiet) as step:
         builder = SnapshotBuilder(timeout=given.timeout)
         for path, source in sources:
