@@ -1,0 +1,3 @@
+"""The command line: a file per command, and what they share."""
+
+from .entry import main as main
