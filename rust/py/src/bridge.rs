@@ -66,7 +66,9 @@ impl LoopBridge {
         this.queue.drain(BATCH, &mut items);
         let ended = items.iter().filter(|item| matches!(item, Item::Done(..))).count();
         this.crowded.store(ended > 1, Ordering::Relaxed);
-        Self::dispatch_all(slf, items.into_iter())
+        let called = ended == 0 && items.iter().any(|item| matches!(item, Item::Call(call) if call.wait));
+        let handled = Self::dispatch_all(slf, items.into_iter());
+        if called && handled.is_ok() { Self::linger(slf) } else { handled }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -172,6 +174,30 @@ impl LoopBridge {
         let handled = if found { Self::dispatch_all(slf, std::iter::from_fn(|| this.queue.try_next()).take(BATCH)) } else { Ok(()) };
         if this.queue.disarm() {
             return handled.and(Self::drain(slf));
+        }
+        handled
+    }
+
+    /// Waits a little for what JavaScript does next, which just got the answer of a host function and often calls the next one: waking
+    /// the loop anew for each costs more than the call. Ends with the first operation, and before the loop misses its turn.
+    fn linger(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        let since = Instant::now();
+        let mut handled = Ok(());
+        let mut last = false;
+        this.queue.arm();
+        while handled.is_ok() && !last && since.elapsed() < LONGEST_RUN {
+            let waited = Instant::now();
+            if !slf.py().detach(|| this.spin.lock().until(|| this.queue.is_ready())) {
+                break;
+            }
+            this.spin.lock().learn(waited.elapsed());
+            let Some(item) = this.queue.try_next() else { break };
+            last = matches!(item, Item::Done(..));
+            handled = Self::dispatch_all(slf, std::iter::once(item));
+        }
+        if this.queue.disarm() {
+            this.queue.wake_consumer();
         }
         handled
     }
