@@ -7,8 +7,7 @@ from ._buffers import SharedBuffer, share, transfer
 from ._config import RuntimeConfig
 from ._context import close_default_runtime, get_default_runtime
 from ._jsrun import JsFunction, JsPromise
-from ._pool import RuntimePool
-from ._pool_books import PoolStats
+from ._pool import PoolStats, RuntimePool
 from ._runtime import Runtime
 from ._snapshot import SnapshotBuilder
 from ._source import PyStreamSource

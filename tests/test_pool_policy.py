@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jsrun._pool_policy import Decision, Rules, Situation, decide, delay_after, is_used_up
+from jsrun._pool.policy import Decision, Rules, Situation, decide, delay_after, is_used_up
 
 FIXED = Rules(2, 2)
 SPREAD = Rules(1, 4, max_idle=10.0)

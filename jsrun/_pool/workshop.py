@@ -17,11 +17,11 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from ._config import RuntimeConfig
-from ._jsrun import Operation
-from ._pool_books import Books, Member, Orders, PoolStats, Waiter
-from ._portal import call_on
-from ._runtime import Runtime
+from .._config import RuntimeConfig
+from .._jsrun import Operation
+from .._portal import call_on
+from .._runtime import Runtime
+from .books import Books, Member, Orders, PoolStats, Waiter
 
 T = TypeVar("T")
 

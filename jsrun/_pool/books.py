@@ -6,9 +6,9 @@ import dataclasses
 import threading
 import time
 
-from ._pool_policy import Rules, Situation, decide, delay_after, is_used_up
-from ._runtime import Runtime
-from .errors import PoolTimeout, RuntimeClosed, RuntimeTerminated
+from .._runtime import Runtime
+from ..errors import PoolTimeout, RuntimeClosed, RuntimeTerminated
+from .policy import Rules, Situation, decide, delay_after, is_used_up
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from ._config import RuntimeConfig, Timeout, check_timeout, resolve
-from ._pool_books import Books, PoolStats
-from ._pool_lease import Lease
-from ._pool_policy import Rules
-from ._pool_workshop import Recipe, Workshop
-from ._runtime import Runtime
-from .errors import RuntimeClosed
+from .._config import RuntimeConfig, Timeout, check_timeout, resolve
+from .._runtime import Runtime
+from ..errors import RuntimeClosed
+from .books import Books, PoolStats
+from .lease import Lease
+from .policy import Rules
+from .workshop import Recipe, Workshop
 
 _SHORTEST = 0.001
 

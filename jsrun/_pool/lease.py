@@ -6,10 +6,10 @@ import asyncio
 import threading
 from types import TracebackType
 
-from ._pool_books import Member, Waiter
-from ._pool_workshop import Workshop, run_on
-from ._runtime import Runtime
-from .errors import DeadlockError
+from .._runtime import Runtime
+from ..errors import DeadlockError
+from .books import Member, Waiter
+from .workshop import Workshop, run_on
 
 
 class _LoopWaiter(Waiter):
