@@ -42,11 +42,11 @@ def run(given: argparse.Namespace, **options: Any) -> int:
         **options: more fields of `RuntimeConfig`.
     """
     if given.file == "-":
-        return _run_source(
-            Program(given, Path.cwd(), given.args, options), decode_source(sys.stdin.buffer.read(), "standard input")
-        )
+        source = decode_source(sys.stdin.buffer.read(), "standard input")
+        return _run_source(Program(given, Path.cwd(), given.args, options), source)
     path = Path(given.file).resolve()
-    return _run_source(Program(given, path.parent, given.args, options), read_source(path), path)
+    source = read_source(path)
+    return _run_source(Program(given, path.parent, given.args, options), source, path)
 
 
 def run_code(given: argparse.Namespace, code: str, *arguments: str) -> int:
@@ -68,8 +68,7 @@ def _run_source(program: Program, source: str, path: Path | None = None) -> int:
         return program.run(_script(source, name))
 
     def module(runtime: Runtime, deadline: Deadline) -> Any:
-        # The loader reads the file again, with everything else that is imported.
-        specifier = program.files.add_text(runtime, source) if path is None else program.files.specifier(path)
+        specifier = program.files.add_main(runtime, source, path)
         return _default(runtime.eval_module(specifier, timeout=deadline.left()))
 
     return program.run(module)
