@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "run a script or a module",
     "repl": "type JavaScript and see what it gives",
     "snapshot": "run scripts once, and write the heap they leave to a file",
+    "inspect": "run a script or a module under a debugger",
     "doctor": "tell what is installed, whether it works, and what is missing",
     "bench": "measure the common operations on this machine",
 }

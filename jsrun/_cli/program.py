@@ -30,12 +30,14 @@ class Program:
         root: the folder that modules come from.
         arguments: the program's own arguments.
         options: more fields of `RuntimeConfig`.
+        prepare: called with the runtime before its program starts.
     """
 
     given: argparse.Namespace
     root: Path
     arguments: list[str]
     options: dict[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Runtime], object] | None = None
     reported: list[BaseException] = field(default_factory=list)
     runtime: Runtime | None = None
 
@@ -60,6 +62,8 @@ class Program:
         self.runtime = runtime
         deadline = Deadline(self.given.timeout)
         equip(runtime, self.given, self.arguments, self.files)
+        if self.prepare is not None:
+            self.prepare(runtime)
         value = body(runtime, deadline)
         seen = -1
         # A module that arrives while the last timer ends may set another one.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +35,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("args", nargs=argparse.REMAINDER, help="the program's own arguments: its global `args`")
 
 
-def run(given: argparse.Namespace, **options: Any) -> int:
+def run(given: argparse.Namespace, *, prepare: Callable[[Runtime], object] | None = None, **options: Any) -> int:
     """Run a file; return the exit code.
 
     Args:
         given: the arguments.
+        prepare: called with the runtime before the program starts.
         **options: more fields of `RuntimeConfig`.
     """
     if given.file == "-":
         source = decode_source(sys.stdin.buffer.read(), "standard input")
-        return _run_source(Program(given, Path.cwd(), given.args, options), source)
+        return _run_source(Program(given, Path.cwd(), given.args, options, prepare), source)
     path = Path(given.file).resolve()
     source = read_source(path)
-    return _run_source(Program(given, path.parent, given.args, options), source, path)
+    return _run_source(Program(given, path.parent, given.args, options, prepare), source, path)
 
 
 def run_code(given: argparse.Namespace, code: str, *arguments: str) -> int:
