@@ -131,6 +131,12 @@ def test_commands_that_go_wrong(tmp_path: Path) -> None:
     assert "    at bad.js:2:6\n" in call("repl", stdin=".load bad.js\n", cwd=tmp_path).stderr
 
 
+def test_the_rest_of_a_chain_is_no_command() -> None:
+    done = call("repl", stdin="[3, 1]\n  .map((x) => x)\n")
+    assert done.stdout == "[ 3, 1 ]\n"
+    assert "SyntaxError: Unexpected token '.'" in done.stderr
+
+
 def test_modules_are_imported_from_the_folder(tmp_path: Path) -> None:
     (tmp_path / "m.js").write_text("export const n = 42")
     assert piped("const { n } = await import('./m.js'); n", cwd=tmp_path) == ["42"]
@@ -252,6 +258,18 @@ def test_history_is_kept_in_the_state_directory(terminal: Terminal, tmp_path: Pa
     kept = tmp_path / "state/jsrun/history"
     assert "+['remember', 'ed'].join('')\n" in kept.read_text()
     assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_without_a_place_for_the_history_it_works_too(tmp_path: Path) -> None:
+    pytest.importorskip("prompt_toolkit")
+    (tmp_path / "file").touch()
+    env = environment(TERM="xterm", PROMPT_TOOLKIT_NO_CPR="1", XDG_STATE_HOME=str(tmp_path / "file"))
+    with pexpect.spawn(sys.executable, [*COMMAND[1:], "repl"], env=env, encoding="utf-8", timeout=20) as child:
+        child.expect("help tells more")
+        child.send("'fi' + 'ne'\r")
+        child.expect("fine")
+        child.send(CTRL_D)
+        child.expect(pexpect.EOF)
 
 
 def test_a_timer_prints_above_the_prompt(terminal: Terminal) -> None:

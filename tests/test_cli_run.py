@@ -70,7 +70,8 @@ def test_script_or_module(tmp_path: Path, name: str, text: str) -> None:
 def test_the_kind_can_be_said(tmp_path: Path) -> None:
     (tmp_path / "a.js").write_text("this === undefined")
     assert output("run", "--script", "a.js", cwd=tmp_path) == "false\n"
-    assert output("run", "--module", "a.js", cwd=tmp_path) == ""
+    (tmp_path / "a.js").write_text("if (this !== undefined) throw this; console.log(import.meta.main)")
+    assert output("run", "--module", "a.js", cwd=tmp_path) == "true\n"
 
 
 def test_standard_input_is_a_program(project: Path) -> None:

@@ -49,13 +49,9 @@ class FileModules:
         self._root = root.resolve()
         self.loads = 0
 
-    def specifier(self, path: Path) -> str:
-        """Return what names a file to `Runtime.eval_module`."""
-        return path.as_uri()
-
-    def add_text(self, runtime: Runtime, source: str) -> str:
-        """Make a text a module that stands in the folder itself; return what names it."""
-        name = (self._root / "<stdin>").as_uri()
+    def add_main(self, runtime: Runtime, source: str, path: Path | None) -> str:
+        """Make a program's text a module where its file is, or in the folder itself; return what names it."""
+        name = (path or self._root / "<stdin>").as_uri()
         runtime.add_static_module(name, source)
         return name
 

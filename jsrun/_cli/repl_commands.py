@@ -28,7 +28,7 @@ or drops the input."""
 
 Evaluate: TypeAlias = Callable[[str, str | None], Awaitable[object]]
 
-_COMMAND = re.compile(r"\s*\.([a-z]+)\s*(.*?)\s*")
+_COMMAND = re.compile(r"\s*\.([a-z]+)(?:\s+(.*?))?\s*")
 
 
 class Leave(Exception):
@@ -36,7 +36,7 @@ class Leave(Exception):
 
 
 def is_command(text: str) -> bool:
-    """Tell whether a line is a command, and no JavaScript such as ``.5``."""
+    """Tell whether a line is a command, and no JavaScript such as ``.5`` or the rest of a chain, ``.map(f)``."""
     return _COMMAND.fullmatch(text) is not None
 
 
@@ -53,7 +53,7 @@ async def run_command(text: str, session: Session, evaluate: Evaluate) -> str | 
         OSError, ValueError: a file cannot be read or written.
     """
     found = _COMMAND.fullmatch(text)
-    name, argument = (found[1], found[2]) if found else ("", "")
+    name, argument = (found[1], found[2] or "") if found else ("", "")
     if name == "exit":
         raise Leave
     if name in {"load", "save"} and not argument:

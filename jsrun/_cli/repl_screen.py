@@ -48,8 +48,9 @@ _STYLE = Style.from_dict(
 
 def history_file() -> Path:
     """Return where the history is kept: in the user's state directory."""
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(state) / "jsrun" / "history"
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    # The standard has relative paths ignored.
+    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "jsrun" / "history"
 
 
 async def run_on_terminal(given: argparse.Namespace, files: FileModules) -> int:
@@ -155,11 +156,12 @@ def _keys(session: Session) -> KeyBindings:
 
 
 def _history() -> History:
-    path = history_file()
     try:
+        path = history_file()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
-    except OSError:
+    except (OSError, RuntimeError):
+        # No home, or none that may be written to.
         return InMemoryHistory()
     return FileHistory(path)
 

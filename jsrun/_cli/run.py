@@ -44,10 +44,11 @@ def run(given: argparse.Namespace, *, prepare: Callable[[Runtime], object] | Non
         **options: more fields of `RuntimeConfig`.
     """
     if given.file == "-":
-        program = Program(given, Path.cwd(), given.args, options, prepare)
-        return _run_source(program, decode_source(sys.stdin.buffer.read(), "standard input"))
+        source = decode_source(sys.stdin.buffer.read(), "standard input")
+        return _run_source(Program(given, Path.cwd(), given.args, options, prepare), source)
     path = Path(given.file).resolve()
-    return _run_source(Program(given, path.parent, given.args, options, prepare), read_source(path), path)
+    source = read_source(path)
+    return _run_source(Program(given, path.parent, given.args, options, prepare), source, path)
 
 
 def run_code(given: argparse.Namespace, code: str, *arguments: str) -> int:
@@ -69,8 +70,7 @@ def _run_source(program: Program, source: str, path: Path | None = None) -> int:
         return program.run(_script(source, name))
 
     def module(runtime: Runtime, deadline: Deadline) -> Any:
-        # The loader reads the file again, with everything else that is imported.
-        specifier = program.files.add_text(runtime, source) if path is None else program.files.specifier(path)
+        specifier = program.files.add_main(runtime, source, path)
         return _default(runtime.eval_module(specifier, timeout=deadline.left()))
 
     return program.run(module)
