@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
+import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from ._types import ConsoleMessage
@@ -38,6 +40,9 @@ class RuntimeConfig:
             `enable_console`.
         snapshot: bytes of `SnapshotBuilder.build`, to start from. A snapshot is code: use only what you trust.
 
+        code_cache: directory that keeps compiled code of large sources between processes; made when missing. Compiled
+            code is code: name only a directory that nobody else can write to. See `docs/code-cache.md`.
+
     Raises:
         TypeError: an option has the wrong type.
         ValueError: an option is out of its bounds.
@@ -63,6 +68,7 @@ class RuntimeConfig:
     on_unhandled_rejection: Callable[[JavaScriptError], Any] | None = None
     on_console: Callable[[ConsoleMessage], Any] | None = None
     snapshot: bytes | None = None
+    code_cache: str | os.PathLike[str] | None = None
     # Set by `SnapshotBuilder` alone.
     _recording: bool = dataclasses.field(default=False, repr=False)
 
@@ -74,6 +80,7 @@ class RuntimeConfig:
         self._check_console()
         if self.snapshot is not None and not isinstance(self.snapshot, bytes):
             raise TypeError(f"snapshot must be bytes, got {type(self.snapshot).__name__}")
+        self._check_code_cache()
         if isinstance(self.permissions, str) or not isinstance(self.permissions, Iterable):
             raise TypeError(f"permissions must be several names, such as a list of str, got {self.permissions!r}")
         names = frozenset(self.permissions)
@@ -85,6 +92,21 @@ class RuntimeConfig:
             handler = getattr(self, name)
             if handler is not None and not callable(handler):
                 raise TypeError(f"{name} must be callable, got {handler!r}")
+
+    def _check_code_cache(self) -> None:
+        if self.code_cache is None:
+            return
+        path: object = self.code_cache
+        if isinstance(path, os.PathLike):
+            path = os.fspath(path)
+        if not isinstance(path, str):
+            raise TypeError(f"code_cache must be a str or a path of str, got {self.code_cache!r}")
+        if not path or "\0" in path:
+            raise ValueError(f"code_cache must name a directory, got {path!r}")
+        # Later changes of the working directory are not meant.
+        object.__setattr__(self, "code_cache", str(Path(path).absolute()))
+        if Path(path).exists() and not Path(path).is_dir():
+            raise ValueError(f"code_cache must name a directory, and {path!r} is none")
 
     def _check_console(self) -> None:
         if self.enable_console is not None and not isinstance(self.enable_console, bool):

@@ -1,5 +1,6 @@
 //! What an isolate is made with: plain data, validated once.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub struct Config {
     pub snapshot: Option<Arc<[u8]>>,
     /// The isolate exists to be made a snapshot of, with [`crate::commands::Command::Snapshot`].
     pub recording: bool,
+    /// Directory that keeps compiled code between processes.
+    pub code_cache: Option<PathBuf>,
     /// Whether `console` reaches the host; without, it is silent.
     pub console: bool,
     /// Whether the host wants the values behind console messages too.
@@ -49,6 +52,7 @@ impl Default for Config {
             timeout: None,
             snapshot: None,
             recording: false,
+            code_cache: None,
             console: false,
             console_values: false,
             max_depth: 100,

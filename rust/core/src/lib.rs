@@ -5,6 +5,7 @@
 //! - [`commands`]: what can be asked, one file each.
 //! - `engine`: one isolate's inside, `host` its calls to the outside, `limits` how it is stopped.
 //! - `modules`: ES modules, their loading and linking.
+//! - `code_cache`: compiled code of large sources, in memory and on disk.
 //! - `snapshot`: what isolates start from.
 //! - `web`: the Web platform that every isolate starts with.
 //! - `convert`: values across the V8 border, in the notation of [`wire`].
@@ -12,6 +13,7 @@
 //!
 //! Nothing here knows Python. The only types that cross threads are `Send` data; V8 is touched on the isolate's thread alone.
 
+mod code_cache;
 pub mod commands;
 pub mod completion;
 pub mod config;

@@ -32,6 +32,10 @@ pub struct Counters {
     pub heap_physical: AtomicU64,
     /// Memory outside the heap that V8 knows of, in bytes.
     pub external: AtomicU64,
+    /// Large sources whose compiled code was there.
+    pub code_cache_hits: AtomicU64,
+    /// Large sources that were compiled anew.
+    pub code_cache_misses: AtomicU64,
     /// Operations stopped, by cause.
     pub stops: [AtomicU64; 8],
 }

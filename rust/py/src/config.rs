@@ -32,6 +32,7 @@ pub(crate) fn config(options: &Bound<'_, PyAny>) -> PyResult<Config> {
         timeout: timeout::parse(Some(&options.getattr("timeout")?))?,
         snapshot: options.getattr("snapshot")?.extract::<Option<Vec<u8>>>()?.map(Into::into),
         recording: options.getattr("_recording")?.extract()?,
+        code_cache: options.getattr("code_cache")?.extract()?,
         console: options.getattr("enable_console")?.extract::<Option<bool>>()?.unwrap_or(false),
         console_values: !options.getattr("on_console")?.is_none(),
         max_depth: size("max_serialization_depth")?.unwrap_or(base.max_depth),

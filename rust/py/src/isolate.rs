@@ -269,6 +269,8 @@ impl Isolate {
             ("heap_total", &counters.heap_total),
             ("heap_physical", &counters.heap_physical),
             ("external", &counters.external),
+            ("code_cache_hits", &counters.code_cache_hits),
+            ("code_cache_misses", &counters.code_cache_misses),
         ] {
             figures.set_item(name, counter.load(Relaxed))?;
         }

@@ -13,6 +13,7 @@ use super::handles::Handles;
 use super::intrinsics::Intrinsics;
 use super::run::Entry;
 use super::settle::Pending;
+use crate::code_cache::CodeCache;
 use crate::completion::Queue;
 use crate::error::{Error, ModuleFailure};
 use crate::host::HostRef;
@@ -55,6 +56,8 @@ pub(crate) struct State {
     pub(super) dropped_microtasks: Cell<bool>,
     /// Who waits for the snapshot that is to be made of the isolate, and what it was made from.
     pub(crate) snapshot_for: RefCell<Option<(Arc<Ticket>, Vec<Source>)>>,
+    /// Compiled code of large sources.
+    pub(crate) code_cache: CodeCache,
     /// ES modules.
     pub(crate) modules: Modules,
     /// The quota of array buffers.
@@ -126,12 +129,13 @@ impl State {
         let key = v8::Private::new(scope, None);
         let module_key = v8::Private::new(scope, None);
         Self {
-            shared,
             // SAFETY: copied only to be used on this thread while the isolate lives.
             isolate: unsafe { scope.as_raw_isolate_ptr() },
             context,
             mailbox,
             snapshot_for: RefCell::default(),
+            code_cache: CodeCache::new(&shared.config),
+            shared,
             modules: Modules::default(),
             buffers,
             console: Arc::default(),
@@ -360,6 +364,7 @@ impl State {
         self.pending.borrow_mut().clear();
         self.calls.take();
         self.modules.clear();
+        self.code_cache.clear();
         self.rejections.borrow_mut().clear();
         let functions = self.host_functions.take();
         drop(functions);

@@ -4,6 +4,7 @@ use deno_core::v8;
 
 use super::specifier::url_of;
 use super::table::{Key, Kind, Request};
+use crate::code_cache::{self, Fresh, Unit};
 use crate::engine::state_of;
 
 /// A compiled module, and what goes with it.
@@ -12,6 +13,8 @@ pub(super) struct Compiled<'s> {
     /// The default export of a module without code.
     pub(super) value: Option<v8::Local<'s, v8::Value>>,
     pub(super) requests: Vec<Request>,
+    /// Its code was compiled anew.
+    pub(super) fresh: Option<Fresh>,
 }
 
 /// Why there is no module.
@@ -59,8 +62,11 @@ pub(super) fn compile<'s>(scope: &mut v8::PinScope<'s, '_>, key: &Key, source: v
 fn code<'s>(scope: &mut v8::PinScope<'s, '_>, key: &Key, text: v8::Local<'s, v8::String>) -> Result<Compiled<'s>, Refused> {
     let name = v8::String::new(scope, &url_of(&key.name)).ok_or(Refused::Threw)?;
     let origin = v8::ScriptOrigin::new(scope, name.into(), 0, 0, false, -1, None, false, false, true, None);
-    let mut source = v8::script_compiler::Source::new(text, Some(&origin));
-    let module = v8::script_compiler::compile_module(scope, &mut source).ok_or(Refused::Threw)?;
+    let compile = |scope: &v8::PinScope<'s, '_>, source: &mut _, options| {
+        v8::script_compiler::compile_module2(scope, source, options, v8::script_compiler::NoCacheReason::NoReason)
+    };
+    let (module, anew) = code_cache::compile(scope, &state_of(scope), Unit::Module, text, &origin, compile).ok_or(Refused::Threw)?;
+    let fresh = anew.map(|anew| anew.module(scope, module));
     let found = module.get_module_requests();
     let mut requests = Vec::with_capacity(found.length());
     for index in 0..found.length() {
@@ -74,7 +80,7 @@ fn code<'s>(scope: &mut v8::PinScope<'s, '_>, key: &Key, text: v8::Local<'s, v8:
         };
         requests.push(Request { specifier, kind, target: None });
     }
-    Ok(Compiled { module, value: None, requests })
+    Ok(Compiled { module, value: None, requests, fresh })
 }
 
 /// A module whose default export is a value.
@@ -82,7 +88,7 @@ fn holding<'s>(scope: &mut v8::PinScope<'s, '_>, key: &Key, value: v8::Local<'s,
     let name = v8::String::new(scope, &url_of(&key.name)).ok_or(Refused::Threw)?;
     let default = v8::String::new(scope, "default").ok_or(Refused::Threw)?;
     let module = v8::Module::create_synthetic_module(scope, name, &[default], export_value);
-    Ok(Compiled { module, value: Some(value), requests: Vec::new() })
+    Ok(Compiled { module, value: Some(value), requests: Vec::new(), fresh: None })
 }
 
 /// V8 evaluates a module without code.

@@ -43,7 +43,10 @@ impl State {
             let promise =
                 if linked == Some(true) { module.evaluate(tc).and_then(|value| value.try_cast::<v8::Promise>().ok()) } else { None };
             match promise {
-                Some(promise) => self.after(tc, promise, Step::Evaluated(load)),
+                Some(promise) => {
+                    self.keep_code_of(load);
+                    self.after(tc, promise, Step::Evaluated(load));
+                }
                 None if tc.has_terminated() || tc.is_execution_terminating() => {
                     if let Some(entry) = self.modules.loads.borrow_mut().remove(&load) {
                         self.forget_failed(tc, &entry);
@@ -76,6 +79,16 @@ impl State {
             record.module.clone()
         };
         loads.get(&load)?.seen.iter().map(ready).collect()
+    }
+
+    /// The modules of a load have run: their code is worth keeping.
+    fn keep_code_of(&self, load: u64) {
+        let loads = self.modules.loads.borrow();
+        let mut records = self.modules.records.borrow_mut();
+        let seen = loads.get(&load).into_iter().flat_map(|load| &load.seen);
+        for fresh in seen.filter_map(|key| records.get_mut(key)?.fresh.take()) {
+            self.code_cache.ran(fresh);
+        }
     }
 
     /// A module was replaced, or failed for another load: what is there now counts.

@@ -174,7 +174,7 @@ impl State {
                 return self.refuse_with(tc, key, thrown, message);
             }
         };
-        let Compiled { module, value, requests } = compiled;
+        let Compiled { module, value, requests, fresh } = compiled;
         let referrer = specifier::url_of(&key.name);
         let global = v8::Global::new(tc, module);
         self.modules.remember(&global, module.get_identity_hash().get(), key.clone());
@@ -193,6 +193,7 @@ impl State {
             record.module = Some(global);
             record.value = value.map(|value| v8::Global::new(tc, value));
             record.requests = requests;
+            record.fresh = fresh;
             record.unresolved = unresolved;
         }
         if unresolved == 0 {

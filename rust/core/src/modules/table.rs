@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use deno_core::v8;
 
+use crate::code_cache::Fresh;
 use crate::reply::OpId;
 use crate::value::HostFunction;
 
@@ -71,6 +72,8 @@ pub(super) struct Record {
     /// What the default export of a module without code is.
     pub(super) value: Option<v8::Global<v8::Value>>,
     pub(super) requests: Vec<Request>,
+    /// Its code, compiled anew, until it has run.
+    pub(super) fresh: Option<Fresh>,
     /// Imports without a target yet; with a module and none of these, the record is ready.
     pub(super) unresolved: usize,
     /// Loads that go on when it is ready.
@@ -79,7 +82,17 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn new(asked: (String, String), generation: u64) -> Self {
-        Self { asked, generation, fetching: None, module: None, value: None, requests: Vec::new(), unresolved: 0, waiters: Vec::new() }
+        Self {
+            asked,
+            generation,
+            fetching: None,
+            module: None,
+            value: None,
+            requests: Vec::new(),
+            fresh: None,
+            unresolved: 0,
+            waiters: Vec::new(),
+        }
     }
 }
 
