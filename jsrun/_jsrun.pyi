@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from datetime import timedelta
 from types import TracebackType
+from pathlib import Path
 from typing import Any, final
 
 from typing_extensions import Self
@@ -12,7 +13,16 @@ from typing_extensions import Self
 from ._config import RuntimeConfig
 from ._stats import Figures
 
-__all__ = ["Isolate", "JsFunction", "JsPromise", "LoopBridge", "Operation", "live_isolates", "v8_version"]
+__all__ = [
+    "Isolate",
+    "JsFunction",
+    "JsPromise",
+    "LoopBridge",
+    "Operation",
+    "PackageFolder",
+    "live_isolates",
+    "v8_version",
+]
 
 def live_isolates() -> int:
     """Return how many isolate threads are alive in this process."""
@@ -157,6 +167,15 @@ class LoopBridge:
     def abandon(self) -> None: ...
 
 @final
+class PackageFolder:
+    """A folder of files and npm packages, as any number of runtimes may use it."""
+
+    def __new__(cls, root: str, conditions: list[str], node_env: str) -> Self: ...
+    @property
+    def root(self) -> Path: ...
+    def resolve(self, specifier: str, referrer: str) -> tuple[str | None, str | None]: ...
+
+@final
 class Isolate:
     """One V8 isolate on its own thread: extracts arguments and submits commands."""
 
@@ -174,6 +193,7 @@ class Isolate:
     def add_module(self, name: str, source: Any) -> None: ...
     def set_module_resolver(self, function: Callable[[str, str], Any] | None) -> None: ...
     def set_module_loader(self, function: Callable[[str, str], Any] | None) -> None: ...
+    def set_module_folder(self, folder: PackageFolder) -> None: ...
     def bind(self, name: str, value: object) -> None: ...
     def register_op(self, id: int, name: str, function: Callable[..., Any], asynchronous: bool) -> None: ...
     def terminate(self) -> None: ...

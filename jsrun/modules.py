@@ -7,6 +7,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+from ._packages import FileSystemLoader
+
+__all__ = ["FileSystemLoader", "JsModule", "Loader", "ModuleSource", "ModuleType", "Resolver", "Source"]
+
 ModuleType: TypeAlias = Literal["js", "json", "text", "bytes", "wasm"]
 
 

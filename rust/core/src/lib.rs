@@ -24,6 +24,7 @@ mod host;
 pub mod isolate;
 mod limits;
 mod modules;
+pub mod packages;
 pub mod reactor;
 pub mod reply;
 mod snapshot;

@@ -20,6 +20,7 @@ use crate::bridge::LoopBridge;
 use crate::caller::{Caller, chain_of, finish, run_blocking, start_pending};
 use crate::convert::{Pending, from_py};
 use crate::errors::to_exception;
+use crate::folder::PackageFolder;
 use crate::operation::Operation;
 use crate::{config, host, imports, table, timeout};
 
@@ -199,6 +200,11 @@ impl Isolate {
     fn set_module_loader(&self, py: Python<'_>, function: Option<Bound<'_, PyAny>>) -> PyResult<()> {
         let function = function.map(|function| self.hook(function, "module loader"));
         self.put(py, Binding::Loader(function))
+    }
+
+    /// Makes a folder of files and packages what sources come from.
+    fn set_module_folder(&self, py: Python<'_>, folder: &PackageFolder) -> PyResult<()> {
+        self.put(py, Binding::Folder(folder.folder()))
     }
 
     /// Puts `value` on the global; callables inside become functions.

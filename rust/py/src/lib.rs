@@ -6,6 +6,7 @@ mod caller;
 mod config;
 mod convert;
 mod errors;
+mod folder;
 mod function;
 mod host;
 mod imports;
@@ -21,6 +22,8 @@ use pyo3::prelude::*;
 mod _jsrun {
     #[pymodule_export]
     use super::bridge::LoopBridge;
+    #[pymodule_export]
+    use super::folder::PackageFolder;
     #[pymodule_export]
     use super::function::{JsFunction, JsPromise};
     #[pymodule_export]

@@ -5,5 +5,5 @@ mod disk;
 mod key;
 mod memory;
 
-pub(crate) use compile::{CodeCache, Fresh, compile};
+pub(crate) use compile::{Anew, CodeCache, Fresh, compile};
 pub(crate) use key::Unit;

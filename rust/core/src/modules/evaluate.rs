@@ -24,24 +24,27 @@ impl State {
             self.modules.loads.borrow_mut().remove(&load);
             return;
         }
-        let modules = match self.graph_of(load) {
-            Some(modules) => modules,
-            None => return self.restart(scope, load, root),
-        };
-        let evaluating = modules.iter().any(|module| v8::Local::new(scope, module).get_status() == v8::ModuleStatus::Evaluating);
-        if evaluating {
+        if !self.is_whole(load) {
+            return self.restart(scope, load, root);
+        }
+        if self.is_evaluating(scope, load) {
             return self.postpone(load, for_host);
         }
-        let Some(module) = self.modules.records.borrow().get(&root).and_then(|record| record.module.clone()) else { return };
         if for_host {
-            self.modules.main.borrow_mut().get_or_insert(root);
+            self.modules.main.borrow_mut().get_or_insert_with(|| root.clone());
         }
-        let module = v8::Local::new(scope, module);
         {
             v8::tc_scope!(let tc, scope);
-            let linked = module.instantiate_module2(tc, linked_module, no_source);
-            let promise =
-                if linked == Some(true) { module.evaluate(tc).and_then(|value| value.try_cast::<v8::Promise>().ok()) } else { None };
+            let ran = self.run_commonjs(tc, &root);
+            if ran && !self.is_whole(load) {
+                return self.restart(tc, load, root);
+            }
+            let module = self.modules.records.borrow().get(&root).and_then(|record| record.module.clone());
+            let promise = module.filter(|_| ran).and_then(|module| {
+                let module = v8::Local::new(tc, module);
+                let linked = module.instantiate_module2(tc, linked_module, no_source) == Some(true);
+                if linked { module.evaluate(tc)?.try_cast::<v8::Promise>().ok() } else { None }
+            });
             match promise {
                 Some(promise) => {
                     self.keep_code_of(load);
@@ -65,20 +68,23 @@ impl State {
         }
     }
 
-    /// The modules of a load, unless one of them is gone since it was met.
-    fn graph_of(&self, load: u64) -> Option<Vec<v8::Global<v8::Module>>> {
+    /// Whether the modules of a load are all there: one of them may be gone since it was met.
+    fn is_whole(&self, load: u64) -> bool {
         let loads = self.modules.loads.borrow();
         let records = self.modules.records.borrow();
-        let ready = |key: &Key| {
-            let record = records.get(key).filter(|record| record.unresolved == 0)?;
-            record
-                .requests
-                .iter()
-                .all(|request| request.target.as_ref().is_some_and(|target| records.contains_key(target)))
-                .then_some(())?;
-            record.module.clone()
+        let is_there = |key: &Key| {
+            let found = |target: &Option<Key>| target.as_ref().is_some_and(|target| records.contains_key(target));
+            records.get(key).is_some_and(|record| record.is_ready() && record.requests.iter().all(|request| found(&request.target)))
         };
-        loads.get(&load)?.seen.iter().map(ready).collect()
+        loads.get(&load).is_some_and(|load| load.seen.iter().all(is_there))
+    }
+
+    /// Whether a module of a load is being evaluated further out on the stack.
+    fn is_evaluating(&self, scope: &mut v8::PinScope<'_, '_>, load: u64) -> bool {
+        let loads = self.modules.loads.borrow();
+        let records = self.modules.records.borrow();
+        let mut modules = loads.get(&load).into_iter().flat_map(|load| &load.seen).filter_map(|key| records.get(key)?.module.as_ref());
+        modules.any(|module| v8::Local::new(scope, module).get_status() == v8::ModuleStatus::Evaluating)
     }
 
     /// The modules of a load have run: their code is worth keeping.
@@ -143,9 +149,12 @@ impl State {
     fn forget_failed(&self, scope: &mut v8::PinScope<'_, '_>, load: &Load) {
         let mut records = self.modules.records.borrow_mut();
         for key in &load.seen {
-            let failed = records.get(key).and_then(|record| record.module.as_ref()).is_some_and(|module| {
-                let status = v8::Local::new(scope, module).get_status();
-                !matches!(status, v8::ModuleStatus::Evaluating | v8::ModuleStatus::Evaluated)
+            let failed = records.get(key).is_some_and(|record| match &record.module {
+                Some(module) => {
+                    let status = v8::Local::new(scope, module).get_status();
+                    !matches!(status, v8::ModuleStatus::Evaluating | v8::ModuleStatus::Evaluated)
+                }
+                None => record.commonjs.is_some(),
             });
             if failed {
                 records.remove(key);

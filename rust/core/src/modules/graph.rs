@@ -98,7 +98,7 @@ impl State {
         kind: Kind,
         target: Target,
     ) {
-        let name = match answer.map_or_else(|| specifier::resolve(&specifier, &referrer), Ok) {
+        let name = match answer.map_or_else(|| self.meaning(&specifier, &referrer), Ok) {
             Ok(name) => name,
             Err(reason) => {
                 let error = self.module_error(scope, &specifier, &referrer, &reason, None);
@@ -138,6 +138,10 @@ impl State {
         if let Some(source) = known {
             let source = v8::Local::new(scope, source);
             return self.fetched(scope, &key, source.into(), owner);
+        }
+        let folder = self.modules.folder.borrow().clone();
+        if let Some(folder) = folder {
+            return self.fetch_file(scope, &folder, &key, owner);
         }
         let loader = self.modules.loader.borrow().clone();
         match loader {
@@ -202,7 +206,7 @@ impl State {
     }
 
     /// A record has its module and knows what its imports mean.
-    fn ready(&self, key: &Key) {
+    pub(super) fn ready(&self, key: &Key) {
         let (waiters, targets) = {
             let mut records = self.modules.records.borrow_mut();
             let Some(record) = records.get_mut(key) else { return };
@@ -235,7 +239,7 @@ impl State {
             self.modules.push(Task::Fetch(key.clone(), entry.owner));
         }
         entry.outstanding += 1;
-        if record.module.is_some() && record.unresolved == 0 {
+        if record.is_ready() {
             for request in &record.requests {
                 if let Some(target) = &request.target {
                     self.modules.push(Task::Visit(load, target.clone()));
@@ -278,7 +282,7 @@ impl State {
     }
 
     /// V8 refused the source. A syntax error stays what it is, with its place.
-    fn refuse_with<'s>(
+    pub(super) fn refuse_with<'s>(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
         key: &Key,

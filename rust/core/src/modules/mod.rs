@@ -1,10 +1,12 @@
 //! ES modules: what they are called, where their source comes from, and how a graph of them is loaded, linked and evaluated.
 
 mod answers;
+mod cjs;
 mod compile;
 mod evaluate;
 mod graph;
 mod hooks;
+mod meaning;
 mod specifier;
 mod table;
 

@@ -3,10 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use deno_core::v8;
 
 use crate::code_cache::Fresh;
+use crate::packages::Folder;
 use crate::reply::OpId;
 use crate::value::HostFunction;
 
@@ -69,8 +71,10 @@ pub(super) struct Record {
     pub(super) fetching: Option<Option<OpId>>,
     /// Compiled, once its source came.
     pub(super) module: Option<v8::Global<v8::Module>>,
-    /// What the default export of a module without code is.
-    pub(super) value: Option<v8::Global<v8::Value>>,
+    /// What a module without code exports.
+    pub(super) value: Option<v8::Global<v8::Object>>,
+    /// The body of a CommonJS file, which is a module once it has run.
+    pub(super) commonjs: Option<v8::Global<v8::Function>>,
     pub(super) requests: Vec<Request>,
     /// Its code, compiled anew, until it has run.
     pub(super) fresh: Option<Fresh>,
@@ -88,11 +92,17 @@ impl Record {
             fetching: None,
             module: None,
             value: None,
+            commonjs: None,
             requests: Vec::new(),
             fresh: None,
             unresolved: 0,
             waiters: Vec::new(),
         }
+    }
+
+    /// Whether its source is there, and what its imports mean.
+    pub(super) fn is_ready(&self) -> bool {
+        (self.module.is_some() || self.commonjs.is_some()) && self.unresolved == 0
     }
 }
 
@@ -145,6 +155,12 @@ pub(crate) struct Modules {
     pub(super) statics: RefCell<HashMap<String, v8::Global<v8::String>>>,
     pub(super) resolver: RefCell<Option<HostFunction>>,
     pub(super) loader: RefCell<Option<HostFunction>>,
+    /// Files and packages, in place of the host's loader.
+    pub(super) folder: RefCell<Option<Arc<Folder>>>,
+    /// `module` objects of CommonJS files, by name.
+    pub(super) required: RefCell<HashMap<String, v8::Global<v8::Object>>>,
+    /// What CommonJS files see as `process`.
+    pub(super) process: RefCell<Option<v8::Global<v8::Object>>>,
     pub(super) records: RefCell<HashMap<Key, Record>>,
     /// Names of compiled modules, by identity hash.
     pub(super) keys: RefCell<HashMap<i32, Vec<Named>>>,
@@ -176,6 +192,13 @@ impl Modules {
     pub(crate) fn set_loader(&self, function: Option<HostFunction>) {
         let before = self.loader.replace(function);
         drop(before);
+        self.folder.take();
+    }
+
+    pub(crate) fn set_folder(&self, folder: Arc<Folder>) {
+        self.set_loader(None);
+        self.process.take();
+        self.folder.replace(Some(folder));
     }
 
     pub(super) fn next_number(&self) -> u64 {
@@ -208,5 +231,7 @@ impl Modules {
         self.postponed.take();
         self.resolver.take();
         self.loader.take();
+        self.required.take();
+        self.process.take();
     }
 }
