@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ._jsrun import check_import_map
 from ._types import ConsoleMessage
 from .errors import JavaScriptError
 
@@ -40,6 +42,8 @@ class RuntimeConfig:
             `enable_console`.
         snapshot: bytes of `SnapshotBuilder.build`, to start from. A snapshot is code: use only what you trust.
 
+        import_map: what specifiers mean, as the standard has it: a mapping with ``imports`` and ``scopes``, or its JSON
+            text, which is what is kept. See `docs/modules.md`.
         code_cache: directory that keeps compiled code of large sources between processes; made when missing. Compiled
             code is code: name only a directory that nobody else can write to. See `docs/code-cache.md`.
 
@@ -69,6 +73,7 @@ class RuntimeConfig:
     on_console: Callable[[ConsoleMessage], Any] | None = None
     snapshot: bytes | None = None
     code_cache: str | os.PathLike[str] | None = None
+    import_map: Mapping[str, Any] | str | None = None
     # Set by `SnapshotBuilder` alone.
     _recording: bool = dataclasses.field(default=False, repr=False)
 
@@ -81,6 +86,7 @@ class RuntimeConfig:
         if self.snapshot is not None and not isinstance(self.snapshot, bytes):
             raise TypeError(f"snapshot must be bytes, got {type(self.snapshot).__name__}")
         self._check_code_cache()
+        self._check_import_map()
         if isinstance(self.permissions, str) or not isinstance(self.permissions, Iterable):
             raise TypeError(f"permissions must be several names, such as a list of str, got {self.permissions!r}")
         names = frozenset(self.permissions)
@@ -107,6 +113,17 @@ class RuntimeConfig:
         object.__setattr__(self, "code_cache", str(Path(path).absolute()))
         if Path(path).exists() and not Path(path).is_dir():
             raise ValueError(f"code_cache must name a directory, and {path!r} is none")
+
+    def _check_import_map(self) -> None:
+        if self.import_map is None:
+            return
+        if not isinstance(self.import_map, (str, Mapping)):
+            raise TypeError(f"import_map must be a mapping or JSON text, got {type(self.import_map).__name__}")
+        text = (
+            self.import_map if isinstance(self.import_map, str) else json.dumps(_plain(self.import_map, "import_map"))
+        )
+        check_import_map(text)
+        object.__setattr__(self, "import_map", text)
 
     def _check_console(self) -> None:
         if self.enable_console is not None and not isinstance(self.enable_console, bool):
@@ -141,6 +158,18 @@ class RuntimeConfig:
             )
         if self.initial_heap_size is not None and self.initial_heap_size > (self.max_heap_size or 512 << 20):
             raise ValueError(f"initial_heap_size ({self.initial_heap_size}) must not exceed max_heap_size")
+
+
+def _plain(value: object, place: str) -> object:
+    """Return mappings as dictionaries, with keys that are `str`."""
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"{place}: keys must be str, got {key!r}")
+        return {key: _plain(entry, f"{place}[{key!r}]") for key, entry in value.items()}
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{place}: must be a mapping, a str or None, got {value!r}")
+    return value
 
 
 def check_timeout(timeout: object) -> None:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from datetime import timedelta
-from types import TracebackType
 from pathlib import Path
+from types import TracebackType
 from typing import Any, final
 
 from typing_extensions import Self
@@ -20,9 +20,13 @@ __all__ = [
     "LoopBridge",
     "Operation",
     "PackageFolder",
+    "check_import_map",
     "live_isolates",
     "v8_version",
 ]
+
+def check_import_map(text: str) -> None:
+    """Raise `ValueError` for a text that is no import map; the message says where."""
 
 def live_isolates() -> int:
     """Return how many isolate threads are alive in this process."""

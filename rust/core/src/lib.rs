@@ -35,6 +35,7 @@ mod web;
 
 pub use convert::wire;
 pub use host::{Binding, HostRef};
+pub use modules::ImportMap;
 
 /// Compile-time statements about what may cross threads.
 const _: () = {

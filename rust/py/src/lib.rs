@@ -23,6 +23,8 @@ mod _jsrun {
     #[pymodule_export]
     use super::bridge::LoopBridge;
     #[pymodule_export]
+    use super::config::check_import_map;
+    #[pymodule_export]
     use super::folder::PackageFolder;
     #[pymodule_export]
     use super::function::{JsFunction, JsPromise};

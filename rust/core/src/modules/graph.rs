@@ -80,6 +80,14 @@ impl State {
         owner: Option<OpId>,
         target: Target,
     ) {
+        match self.mapped(&specifier, &referrer) {
+            Ok(None) => {}
+            Ok(name) => return self.resolved(scope, name, specifier, referrer, kind, target),
+            Err(reason) => {
+                let error = self.module_error(scope, &specifier, &referrer, &reason, None);
+                return self.fail(scope, &target, error);
+            }
+        }
         let resolver = self.modules.resolver.borrow().clone();
         let Some(resolver) = resolver else {
             return self.resolved(scope, None, specifier, referrer, kind, target);

@@ -1,4 +1,4 @@
-//! What a specifier means without asking the host: a static module, a file of the loader's folder, or what it says itself.
+//! What a specifier means without asking the host: what the import map says, a static module, a file of the loader's folder, or what it says itself.
 
 use deno_core::url::Url;
 
@@ -7,6 +7,12 @@ use crate::engine::State;
 use crate::packages::{Demand, Folder};
 
 impl State {
+    /// The name that the import map gives `specifier` in `referrer`, if it gives one.
+    pub(super) fn mapped(&self, specifier: &str, referrer: &str) -> Result<Option<String>, String> {
+        let Some(map) = &self.shared.config.import_map else { return Ok(None) };
+        Ok(map.resolve(specifier, referrer)?.map(specifier::name_of))
+    }
+
     /// The name of the module that `specifier` means in `referrer`.
     pub(super) fn meaning(&self, specifier: &str, referrer: &str) -> Result<String, String> {
         let folder = self.modules.folder.borrow().clone();

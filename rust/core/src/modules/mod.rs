@@ -6,9 +6,11 @@ mod compile;
 mod evaluate;
 mod graph;
 mod hooks;
+mod import_map;
 mod meaning;
 mod specifier;
 mod table;
 
 pub(crate) use hooks::install;
+pub use import_map::ImportMap;
 pub(crate) use table::{Kind, Modules};

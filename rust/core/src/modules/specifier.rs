@@ -21,7 +21,7 @@ pub(super) fn url_of(name: &str) -> String {
 }
 
 /// The name behind a URL.
-fn name_of(url: Url) -> String {
+pub(super) fn name_of(url: Url) -> String {
     let text: String = url.into();
     match text.strip_prefix(PLAIN) {
         Some(path) => percent_decoded(path),
