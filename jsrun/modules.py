@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
@@ -22,6 +23,8 @@ class ModuleSource:
         source: text, or bytes (UTF-8 where text is needed).
         type: ``js``, ``json``, ``text``, ``bytes`` or ``wasm``. An import must ask for it
             (``with {type: "json"}``); without a type, the source is what the import asks for.
+        source_map: the source map of JavaScript that was made from something else: its JSON text, or the mapping
+            itself. Stack traces in Python then name the original places. A map that cannot be read is ignored.
 
     Example:
         >>> import jsrun
@@ -34,9 +37,11 @@ class ModuleSource:
 
     source: str | bytes
     type: ModuleType | None = None
+    source_map: str | bytes | Mapping[str, Any] | None = None
 
 
 Source: TypeAlias = str | bytes | ModuleSource
+Answer: TypeAlias = str | bytes | list[str | bytes]
 Resolver: TypeAlias = Callable[[str, str], str | None]
 Loader: TypeAlias = Callable[[str], Source | Awaitable[Source]]
 
@@ -93,11 +98,12 @@ def loading(loader: Loader) -> Callable[[str, str], Any]:
     return load
 
 
-async def _later(found: Awaitable[Source], wanted: str) -> str | bytes:
+async def _later(found: Awaitable[Source], wanted: str) -> Answer:
     return _checked(await found, wanted)
 
 
-def _checked(found: object, wanted: str) -> str | bytes:
+def _checked(found: object, wanted: str) -> Answer:
+    source_map: object = None
     if isinstance(found, ModuleSource):
         if found.type is not None and found.type not in get_args(ModuleType):
             raise ValueError(f"ModuleSource.type must be one of {', '.join(get_args(ModuleType))}, got {found.type!r}")
@@ -105,10 +111,18 @@ def _checked(found: object, wanted: str) -> str | bytes:
             if wanted == "js":
                 raise TypeError(f"it is {found.type}; import it with {{type: {found.type!r}}}")
             raise TypeError(f"it is {found.type}, and the import asks for {wanted}")
-        found = found.source
+        source_map, found = found.source_map, found.source
     if not isinstance(found, (str, bytes)):
         raise TypeError(f"a loader must return str, bytes or ModuleSource, got {type(found).__name__}")
-    return found
+    if source_map is None:
+        return found
+    if isinstance(source_map, bytes):
+        return [found, source_map.decode(errors="replace")]
+    if isinstance(source_map, Mapping):
+        return [found, json.dumps(dict(source_map))]
+    if not isinstance(source_map, str):
+        raise TypeError(f"ModuleSource.source_map must be str, bytes or a mapping, got {type(source_map).__name__}")
+    return [found, source_map]
 
 
 def resolving(resolver: Resolver) -> Callable[[str, str], str | None]:

@@ -5,6 +5,7 @@
 //! - [`commands`]: what can be asked, one file each.
 //! - `engine`: one isolate's inside, `host` its calls to the outside, `limits` how it is stopped.
 //! - `modules`: ES modules, their loading and linking.
+//! - `source_maps`: original places for stack traces.
 //! - `code_cache`: compiled code of large sources, in memory and on disk.
 //! - `snapshot`: what isolates start from.
 //! - `web`: the Web platform that every isolate starts with.
@@ -28,6 +29,7 @@ pub mod packages;
 pub mod reactor;
 pub mod reply;
 mod snapshot;
+mod source_maps;
 pub mod spin;
 pub mod stats;
 pub mod value;

@@ -22,6 +22,7 @@ use crate::limits::{Buffers, Thrash};
 use crate::modules::Modules;
 use crate::reply::{CallId, Cause, HostCall, Item, OpId, Ticket};
 use crate::snapshot::Source;
+use crate::source_maps::SourceMaps;
 use crate::spin::Spin;
 use crate::value::HostFunction;
 use crate::web::Flood;
@@ -58,6 +59,8 @@ pub(crate) struct State {
     pub(crate) snapshot_for: RefCell<Option<(Arc<Ticket>, Vec<Source>)>>,
     /// Compiled code of large sources.
     pub(crate) code_cache: CodeCache,
+    /// Original places of scripts.
+    pub(crate) source_maps: SourceMaps,
     /// ES modules.
     pub(crate) modules: Modules,
     /// The quota of array buffers.
@@ -136,6 +139,7 @@ impl State {
             snapshot_for: RefCell::default(),
             code_cache: CodeCache::new(&shared.config),
             shared,
+            source_maps: SourceMaps::default(),
             modules: Modules::default(),
             buffers,
             console: Arc::default(),
@@ -365,6 +369,7 @@ impl State {
         self.calls.take();
         self.modules.clear();
         self.code_cache.clear();
+        self.source_maps.clear();
         self.rejections.borrow_mut().clear();
         let functions = self.host_functions.take();
         drop(functions);
