@@ -149,7 +149,6 @@ async def test_a_syntax_error_names_its_place(js: Js) -> None:
     assert cause.name == "SyntaxError"
 
 
-@pytest.mark.xfail(strict=True, reason="the cause passes through a JavaScript error, which has no source line")
 def test_the_syntax_error_itself_knows_its_place(rt: Runtime) -> None:
     add(rt, {"m": "const ok = 1;\nconst = 2;\n"})
     with pytest.raises(ModuleError) as caught:

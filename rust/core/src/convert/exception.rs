@@ -26,7 +26,9 @@ pub(crate) fn describe<'s>(
 ) -> JsException {
     v8::tc_scope!(let tc, scope);
     let mut exception = describe_at(tc, state, thrown, 0);
-    if let Some(message) = message {
+    if let Some(message) = message
+        && exception.source.is_none()
+    {
         exception.source = source_line(tc, message);
     }
     exception
@@ -51,6 +53,7 @@ fn describe_at<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, thrown: v8::
         frames: frames.into_iter().map(|frame| maps.original(frame)).collect(),
         host: state.host_error_of(scope, object),
         module: state.module_failure_of(scope, object),
+        source: state.place_of(scope, object),
         ..Default::default()
     };
     if level < MOST_CAUSES {
@@ -231,6 +234,9 @@ pub(crate) fn make_error<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, ex
     }
     if let Some(failure) = &exception.module {
         state.mark_module_failure(scope, object, failure);
+    }
+    if let Some(place) = exception.source.as_ref().filter(|_| exception.name.as_deref() == Some("SyntaxError")) {
+        state.mark_place(scope, object, place);
     }
     if let Some(host) = &exception.host {
         state.remember_host_error(scope, object, host.clone());

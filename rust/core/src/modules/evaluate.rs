@@ -1,9 +1,11 @@
 //! The end of a load: its graph is linked and evaluated, and its promise settled.
 
+use std::collections::{HashMap, HashSet};
+
 use deno_core::v8;
 
 use super::hooks::{linked_module, no_source};
-use super::table::{Key, Load, Step, Task};
+use super::table::{Key, Load, Record, Step, Task};
 use crate::engine::State;
 
 impl State {
@@ -101,15 +103,15 @@ impl State {
     fn restart(&self, scope: &mut v8::PinScope<'_, '_>, load: u64, root: Key) {
         /// A source that changes under every load is not worth more.
         const MOST: u32 = 16;
-        let restarts = {
+        let (restarts, asked) = {
             let mut loads = self.modules.loads.borrow_mut();
             let Some(entry) = loads.get_mut(&load) else { return };
             entry.seen.clear();
             entry.restarts += 1;
-            entry.restarts
+            (entry.restarts, entry.asked.clone())
         };
         if restarts <= MOST {
-            return self.modules.push(Task::Visit(load, root));
+            return self.modules.push(Task::Visit(load, root, asked));
         }
         let error = self.module_error(scope, &root.name, "", "its modules are replaced again and again while they are loaded", None);
         self.settle_load(scope, load, Err(error));
@@ -146,19 +148,39 @@ impl State {
         resolver.resolve(scope, wrapper.into());
     }
 
+    /// Forgets the modules of a load that failed or never ran, and with them those that ran but are in a cycle with one: V8 gives them its promise.
     fn forget_failed(&self, scope: &mut v8::PinScope<'_, '_>, load: &Load) {
         let mut records = self.modules.records.borrow_mut();
+        let status = |scope: &mut v8::PinScope<'_, '_>, record: &Record| {
+            record.module.as_ref().map(|module| v8::Local::new(scope, module).get_status())
+        };
+        let mut importers: HashMap<&Key, Vec<&Key>> = HashMap::new();
+        let mut failed = Vec::new();
         for key in &load.seen {
-            let failed = records.get(key).is_some_and(|record| match &record.module {
-                Some(module) => {
-                    let status = v8::Local::new(scope, module).get_status();
-                    !matches!(status, v8::ModuleStatus::Evaluating | v8::ModuleStatus::Evaluated)
-                }
+            let Some(record) = records.get(key) else { continue };
+            let gone = match status(scope, record) {
+                Some(v8::ModuleStatus::Evaluating | v8::ModuleStatus::Evaluated) => false,
+                Some(_) => true,
                 None => record.commonjs.is_some(),
-            });
-            if failed {
-                records.remove(key);
+            };
+            if gone {
+                failed.push(key);
             }
+            for target in record.requests.iter().filter_map(|request| load.seen.get(request.target.as_ref()?)) {
+                importers.entry(target).or_default().push(key);
+            }
+        }
+        let mut met: HashSet<&Key> = failed.iter().copied().collect();
+        while let Some(key) = failed.pop() {
+            let status = records.get(key).and_then(|record| status(scope, record));
+            if status == Some(v8::ModuleStatus::Evaluating) {
+                continue;
+            }
+            // Of those that did not throw, only the ones in the cycle import one that did.
+            if matches!(status, Some(v8::ModuleStatus::Errored | v8::ModuleStatus::Evaluated)) {
+                failed.extend(importers.get(key).into_iter().flatten().copied().filter(|importer| met.insert(importer)));
+            }
+            records.remove(key);
         }
     }
 }

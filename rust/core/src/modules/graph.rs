@@ -6,7 +6,7 @@ use deno_core::v8;
 
 use super::compile::{Compiled, Refused, compile};
 use super::specifier;
-use super::table::{Key, Kind, Load, Record, Step, Target, Task};
+use super::table::{Asked, Key, Kind, Load, Record, Step, Target, Task};
 use crate::convert::{describe, make_error};
 use crate::engine::State;
 use crate::error::{JsException, ModuleFailure};
@@ -40,7 +40,7 @@ impl State {
         let load = self.modules.next_number();
         let resolver = v8::Global::new(scope, resolver);
         let seen = std::collections::HashSet::new();
-        let entry = Load { resolver, for_host, owner, root: None, seen, outstanding: 0, restarts: 0 };
+        let entry = Load { resolver, for_host, owner, root: None, asked: Asked::default(), seen, outstanding: 0, restarts: 0 };
         self.modules.loads.borrow_mut().insert(load, entry);
         let (specifier, referrer) = (specifier.to_owned(), referrer.to_owned());
         self.modules.push(Task::Resolve { specifier, referrer, kind, owner, target: Target::Root(load) });
@@ -58,7 +58,7 @@ impl State {
             v8::scope!(let scope, scope);
             match task {
                 Task::Resolve { specifier, referrer, kind, owner, target } => self.resolve(scope, specifier, referrer, kind, owner, target),
-                Task::Visit(load, key) => self.visit(load, key),
+                Task::Visit(load, key, asked) => self.visit(load, key, asked),
                 Task::Fetch(key, owner) => self.fetch(scope, key, owner),
                 Task::Finish(load) => {
                     // The modules run on behalf of this load, whoever brought the last of them.
@@ -115,13 +115,15 @@ impl State {
         };
         let key = Key { name: Rc::from(name), kind };
         let generation = self.modules.next_number();
-        self.modules.records.borrow_mut().entry(key.clone()).or_insert_with(|| Record::new((specifier, referrer), generation));
+        let asked = (specifier, referrer);
+        self.modules.records.borrow_mut().entry(key.clone()).or_insert_with(|| Record::new(asked.clone(), generation));
         match target {
             Target::Root(load) => {
                 if let Some(load) = self.modules.loads.borrow_mut().get_mut(&load) {
                     load.root = Some(key.clone());
+                    load.asked = asked.clone();
                 }
-                self.modules.push(Task::Visit(load, key));
+                self.modules.push(Task::Visit(load, key, asked));
             }
             Target::Request(parent, generation, index) => {
                 let ready = {
@@ -218,12 +220,11 @@ impl State {
         let (waiters, targets) = {
             let mut records = self.modules.records.borrow_mut();
             let Some(record) = records.get_mut(key) else { return };
-            let targets: Vec<Key> = record.requests.iter().filter_map(|request| request.target.clone()).collect();
-            (std::mem::take(&mut record.waiters), targets)
+            (std::mem::take(&mut record.waiters), record.targets(key))
         };
         for load in waiters {
-            for target in &targets {
-                self.modules.push(Task::Visit(load, target.clone()));
+            for (target, asked) in &targets {
+                self.modules.push(Task::Visit(load, target.clone(), asked.clone()));
             }
             self.modules.push(Task::Finish(load));
         }
@@ -232,7 +233,7 @@ impl State {
     // ---- loads ---------------------------------------------------------------------------------------------------
 
     /// A load meets a module: it waits for it, or goes on to what it imports.
-    fn visit(&self, load: u64, key: Key) {
+    fn visit(&self, load: u64, key: Key, asked: Asked) {
         let mut loads = self.modules.loads.borrow_mut();
         let Some(entry) = loads.get_mut(&load) else { return };
         if !entry.seen.insert(key.clone()) {
@@ -241,17 +242,17 @@ impl State {
         let mut records = self.modules.records.borrow_mut();
         // It may have failed for another load since this one learned of it: then it is tried anew.
         let generation = self.modules.next_number();
-        let record = records.entry(key.clone()).or_insert_with(|| Record::new((key.name.to_string(), String::new()), generation));
+        let record = records.entry(key.clone()).or_insert_with(|| Record::new(asked.clone(), generation));
         if record.fetching.is_none() {
             record.fetching = Some(entry.owner);
+            // Whoever named it before may never have come to ask for it.
+            record.asked = asked;
             self.modules.push(Task::Fetch(key.clone(), entry.owner));
         }
         entry.outstanding += 1;
         if record.is_ready() {
-            for request in &record.requests {
-                if let Some(target) = &request.target {
-                    self.modules.push(Task::Visit(load, target.clone()));
-                }
+            for (target, asked) in record.targets(&key) {
+                self.modules.push(Task::Visit(load, target, asked));
             }
             self.modules.push(Task::Finish(load));
         } else {

@@ -61,10 +61,13 @@ pub(super) struct Request {
     pub(super) target: Option<Key>,
 }
 
+/// An import, for messages: specifier and referrer.
+pub(super) type Asked = (String, String);
+
 /// A module on its way or there.
 pub(super) struct Record {
-    /// The import that asked for it first: specifier and referrer, for messages.
-    pub(super) asked: (String, String),
+    /// The import that its source was asked for by.
+    pub(super) asked: Asked,
     /// Tells this record from an earlier one of the same key.
     pub(super) generation: u64,
     /// Its source was asked for, on behalf of an operation or of none.
@@ -85,7 +88,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(asked: (String, String), generation: u64) -> Self {
+    pub(super) fn new(asked: Asked, generation: u64) -> Self {
         Self {
             asked,
             generation,
@@ -98,6 +101,13 @@ impl Record {
             unresolved: 0,
             waiters: Vec::new(),
         }
+    }
+
+    /// What its imports mean, and the imports themselves.
+    pub(super) fn targets(&self, key: &Key) -> Vec<(Key, Asked)> {
+        let referrer = super::specifier::url_of(&key.name);
+        let imported = |request: &Request| Some((request.target.clone()?, (request.specifier.clone(), referrer.clone())));
+        self.requests.iter().filter_map(imported).collect()
     }
 
     /// Whether its source is there, and what its imports mean.
@@ -114,6 +124,8 @@ pub(super) struct Load {
     pub(super) for_host: bool,
     pub(super) owner: Option<OpId>,
     pub(super) root: Option<Key>,
+    /// What its root was asked for by.
+    pub(super) asked: Asked,
     pub(super) seen: HashSet<Key>,
     /// Records it waits for.
     pub(super) outstanding: usize,
@@ -139,9 +151,16 @@ pub(super) enum Step {
 
 /// Work that needs no answer first; queued, so that a deep graph does not become a deep stack.
 pub(super) enum Task {
-    Visit(u64, Key),
+    /// A load meets a module, by this import.
+    Visit(u64, Key, Asked),
     Fetch(Key, Option<OpId>),
-    Resolve { specifier: String, referrer: String, kind: Kind, owner: Option<OpId>, target: Target },
+    Resolve {
+        specifier: String,
+        referrer: String,
+        kind: Kind,
+        owner: Option<OpId>,
+        target: Target,
+    },
     Finish(u64),
 }
 
@@ -180,7 +199,15 @@ impl Modules {
     /// Makes `source` the module `name`. What was imported under that name before stays with those who have it.
     pub(crate) fn add(&self, name: String, source: v8::Global<v8::String>) {
         let name = super::specifier::canonical(name);
-        self.records.borrow_mut().retain(|key, record| *key.name != *name || record.module.is_none());
+        let waiting = {
+            let mut records = self.records.borrow_mut();
+            let replaced = records.extract_if(|key, record| *key.name == *name && record.module.is_some());
+            replaced.flat_map(|(_, record)| record.waiters).collect::<Vec<_>>()
+        };
+        // They find it missing, and begin again.
+        for load in waiting {
+            self.push(Task::Finish(load));
+        }
         self.statics.borrow_mut().insert(name, source);
     }
 
