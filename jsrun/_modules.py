@@ -73,8 +73,10 @@ class ModuleMethods:
             JavaScriptError: a module threw, or an import asks for an export that is not there.
             JavaScriptTimeout, RuntimeClosed and the others of `eval`.
         """
-        return JsModule(specifier, self._native.eval_module(check_specifier(specifier), timeout))
+        return JsModule._from_native(specifier, self._native.eval_module(check_specifier(specifier), timeout))
 
     async def eval_module_async(self, specifier: str, *, timeout: Timeout = None) -> JsModule:
         """Load, link and evaluate a module; otherwise like `eval_module`. Other operations go on meanwhile."""
-        return JsModule(specifier, await self._native.eval_module_async(check_specifier(specifier), timeout))
+        return JsModule._from_native(
+            specifier, await self._native.eval_module_async(check_specifier(specifier), timeout)
+        )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from ._packages import FileSystemLoader
+from ._types import undefined
+from .errors import RuntimeClosed, RuntimeTerminated
 
 __all__ = ["FileSystemLoader", "JsModule", "Loader", "ModuleSource", "ModuleType", "Resolver", "Source"]
 
@@ -49,27 +51,41 @@ Loader: TypeAlias = Callable[[str], Source | Awaitable[Source]]
 class JsModule(Mapping[str, Any]):
     """The exports of a module: a read-only mapping whose items are attributes too.
 
-    Values are those of the moment when evaluation ended. Functions are `JsFunction`; one that returns an exported
-    variable reads it as it is then.
+    An export that was ``undefined``, ``null``, a boolean, a number, a BigInt or a string when evaluation ended is live:
+    it is read each time, as JavaScript has it then. That blocks for the runtime as calling a `JsFunction` does. All
+    other values are those of the moment when evaluation ended, and so is everything once the runtime is closed, and in
+    a copy.
     """
 
-    __slots__ = ("_exports", "_specifier")
+    __slots__ = ("_exports", "_read", "_specifier")
 
-    def __init__(self, specifier: str, exports: Mapping[str, Any]) -> None:
+    def __init__(self, specifier: str, exports: Mapping[str, Any], read: Callable[[str], Any] | None = None) -> None:
         self._specifier = specifier
         self._exports = exports
+        self._read = read
+
+    @classmethod
+    def _from_native(cls, specifier: str, exports: dict[str, Any]) -> JsModule:
+        """Build a module of what the engine gave: exports, and as last entry the function that reads them."""
+        _, read = exports.popitem()
+        return cls(specifier, exports, read)
 
     def __getitem__(self, name: str) -> Any:
-        return self._exports[name]
+        value = self._exports[name]
+        if self._read is None or not (value is None or value is undefined or isinstance(value, (int, float, str))):
+            return value
+        try:
+            return self._read(name)
+        except (RuntimeClosed, RuntimeTerminated):
+            return value
 
     def __reduce__(self) -> tuple[Any, ...]:
         return JsModule, (self._specifier, self._exports)
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self._exports[name]
-        except KeyError:
-            raise AttributeError(f"module {self._specifier!r} exports no {name!r}") from None
+        if name in self._exports:
+            return self[name]
+        raise AttributeError(f"module {self._specifier!r} exports no {name!r}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._exports)

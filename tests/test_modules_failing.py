@@ -245,7 +245,7 @@ async def test_a_top_level_await_that_takes_too_long(js: Js) -> None:
 
 
 @pytest.mark.loops("asyncio")
-@pytest.mark.xfail(strict=True, reason="Load.resolver and Step hold the promise: the collector never finds it")
+@pytest.mark.xfail(strict=True, reason="the module holds its evaluation, and that its promise: the collector never finds it")
 @pytest.mark.parametrize("code", ["import('m')", None])
 async def test_a_top_level_await_that_can_never_end(rt: Runtime, code: str | None) -> None:
     add(rt, {"m": "await new Promise(() => {})"})

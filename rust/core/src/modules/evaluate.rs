@@ -142,10 +142,18 @@ impl State {
             resolver.resolve(scope, namespace);
             return;
         }
-        let null = v8::null(scope).into();
-        let Some(name) = v8::String::new(scope, ".repl_result") else { return };
-        let wrapper = v8::Object::with_prototype_and_properties(scope, null, &[name.into()], &[namespace]);
-        resolver.resolve(scope, wrapper.into());
+        v8::tc_scope!(let tc, scope);
+        let Some(exports) = super::exports::copy(tc, namespace.cast()) else {
+            // An export that has no value yet.
+            let thrown = tc.exception().unwrap_or_else(|| v8::undefined(tc).into());
+            tc.reset();
+            resolver.reject(tc, thrown);
+            return;
+        };
+        let null = v8::null(tc).into();
+        let Some(name) = v8::String::new(tc, ".repl_result") else { return };
+        let wrapper = v8::Object::with_prototype_and_properties(tc, null, &[name.into()], &[exports.into()]);
+        resolver.resolve(tc, wrapper.into());
     }
 
     /// Forgets the modules of a load that failed or never ran, and with them those that ran but are in a cycle with one: V8 gives them its promise.

@@ -4,6 +4,7 @@ mod answers;
 mod cjs;
 mod compile;
 mod evaluate;
+mod exports;
 mod graph;
 mod hooks;
 mod import_map;
