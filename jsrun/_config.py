@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 import math
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
+from ._jsrun import check_import_map
 from ._types import ConsoleMessage
 from .errors import JavaScriptError
 
@@ -41,6 +45,11 @@ class RuntimeConfig:
             of their memory, which they keep alive, also after the runtime.
         snapshot: bytes of `SnapshotBuilder.build`, to start from. A snapshot is code: use only what you trust.
 
+        import_map: what specifiers mean, as the standard has it: a mapping with ``imports`` and ``scopes``, or its JSON
+            text, which is what is kept. See `docs/modules.md`.
+        code_cache: directory that keeps compiled code of large sources between processes; made when missing. Compiled
+            code is code: name only a directory that nobody else can write to. See `docs/code-cache.md`.
+
     Raises:
         TypeError: an option has the wrong type.
         ValueError: an option is out of its bounds.
@@ -68,6 +77,8 @@ class RuntimeConfig:
     snapshot: bytes | None = None
     stream_high_water_mark: int = 32
     buffers: Literal["copy", "share"] = "copy"
+    code_cache: str | os.PathLike[str] | None = None
+    import_map: Mapping[str, Any] | str | None = None
     # Set by `SnapshotBuilder` alone.
     _recording: bool = dataclasses.field(default=False, repr=False)
 
@@ -81,6 +92,8 @@ class RuntimeConfig:
             raise ValueError(f"buffers must be 'copy' or 'share', got {self.buffers!r}")
         if self.snapshot is not None and not isinstance(self.snapshot, bytes):
             raise TypeError(f"snapshot must be bytes, got {type(self.snapshot).__name__}")
+        self._check_code_cache()
+        self._check_import_map()
         if isinstance(self.permissions, str) or not isinstance(self.permissions, Iterable):
             raise TypeError(f"permissions must be several names, such as a list of str, got {self.permissions!r}")
         names = frozenset(self.permissions)
@@ -92,6 +105,32 @@ class RuntimeConfig:
             handler = getattr(self, name)
             if handler is not None and not callable(handler):
                 raise TypeError(f"{name} must be callable, got {handler!r}")
+
+    def _check_code_cache(self) -> None:
+        if self.code_cache is None:
+            return
+        path: object = self.code_cache
+        if isinstance(path, os.PathLike):
+            path = os.fspath(path)
+        if not isinstance(path, str):
+            raise TypeError(f"code_cache must be a str or a path of str, got {self.code_cache!r}")
+        if not path or "\0" in path:
+            raise ValueError(f"code_cache must name a directory, got {path!r}")
+        # Later changes of the working directory are not meant.
+        object.__setattr__(self, "code_cache", str(Path(path).absolute()))
+        if Path(path).exists() and not Path(path).is_dir():
+            raise ValueError(f"code_cache must name a directory, and {path!r} is none")
+
+    def _check_import_map(self) -> None:
+        if self.import_map is None:
+            return
+        if not isinstance(self.import_map, (str, Mapping)):
+            raise TypeError(f"import_map must be a mapping or JSON text, got {type(self.import_map).__name__}")
+        text = (
+            self.import_map if isinstance(self.import_map, str) else json.dumps(_plain(self.import_map, "import_map"))
+        )
+        check_import_map(text)
+        object.__setattr__(self, "import_map", text)
 
     def _check_console(self) -> None:
         if self.enable_console is not None and not isinstance(self.enable_console, bool):
@@ -127,6 +166,18 @@ class RuntimeConfig:
             )
         if self.initial_heap_size is not None and self.initial_heap_size > (self.max_heap_size or 512 << 20):
             raise ValueError(f"initial_heap_size ({self.initial_heap_size}) must not exceed max_heap_size")
+
+
+def _plain(value: object, place: str) -> object:
+    """Return mappings as dictionaries, with keys that are `str`."""
+    if isinstance(value, Mapping):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"{place}: keys must be str, got {key!r}")
+        return {key: _plain(entry, f"{place}[{key!r}]") for key, entry in value.items()}
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{place}: must be a mapping, a str or None, got {value!r}")
+    return value
 
 
 def check_timeout(timeout: object) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from datetime import timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
@@ -20,11 +21,16 @@ __all__ = [
     "JsPromise",
     "LoopBridge",
     "Operation",
+    "PackageFolder",
     "StoreHandle",
     "StreamHandle",
+    "check_import_map",
     "live_isolates",
     "v8_version",
 ]
+
+def check_import_map(text: str) -> None:
+    """Raise `ValueError` for a text that is no import map; the message says where."""
 
 def live_isolates() -> int:
     """Return how many isolate threads are alive in this process."""
@@ -169,6 +175,15 @@ class LoopBridge:
     def abandon(self) -> None: ...
 
 @final
+class PackageFolder:
+    """A folder of files and npm packages, as any number of runtimes may use it."""
+
+    def __new__(cls, root: str, conditions: list[str], node_env: str) -> Self: ...
+    @property
+    def root(self) -> Path: ...
+    def resolve(self, specifier: str, referrer: str) -> tuple[str | None, str | None]: ...
+
+@final
 class Isolate:
     """One V8 isolate on its own thread: extracts arguments and submits commands."""
 
@@ -186,6 +201,7 @@ class Isolate:
     def add_module(self, name: str, source: Any) -> None: ...
     def set_module_resolver(self, function: Callable[[str, str], Any] | None) -> None: ...
     def set_module_loader(self, function: Callable[[str, str], Any] | None) -> None: ...
+    def set_module_folder(self, folder: PackageFolder) -> None: ...
     def bind(self, name: str, value: object) -> None: ...
     def register_op(self, id: int, name: str, function: Callable[..., Any], asynchronous: bool) -> None: ...
     def register_stream(self, id: int, stream: object) -> Operation: ...

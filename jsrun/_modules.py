@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._config import Timeout
 from ._jsrun import Isolate
+from ._packages import FileSystemLoader
 from .modules import JsModule, Loader, Resolver, check_specifier, loading, resolving
 
 
@@ -47,16 +48,18 @@ class ModuleMethods:
             raise TypeError(f"resolver must be callable or None, got {type(resolver).__name__}")
         self._native.set_module_resolver(resolving(resolver) if resolver is not None else None)
 
-    def set_module_loader(self, loader: Loader | None) -> None:
+    def set_module_loader(self, loader: Loader | FileSystemLoader | None) -> None:
         """Set the function that fetches the source of modules that are not static. Nothing is loadable without it.
 
         Args:
             loader: called with the module's name; returns `str`, `bytes` or `jsrun.modules.ModuleSource`, or an
-                awaitable of one of these. ``None`` takes it away.
+                awaitable of one of these. Or a `jsrun.modules.FileSystemLoader`. ``None`` takes it away.
         """
+        if isinstance(loader, FileSystemLoader):
+            return self._native.set_module_folder(loader._native)
         if loader is not None and not callable(loader):
             raise TypeError(f"loader must be callable or None, got {type(loader).__name__}")
-        self._native.set_module_loader(loading(loader) if loader is not None else None)
+        return self._native.set_module_loader(loading(loader) if loader is not None else None)
 
     def eval_module(self, specifier: str, *, timeout: Timeout = None) -> JsModule:
         """Load, link and evaluate a module and what it imports, blocking; return its exports.
@@ -70,8 +73,10 @@ class ModuleMethods:
             JavaScriptError: a module threw, or an import asks for an export that is not there.
             JavaScriptTimeout, RuntimeClosed and the others of `eval`.
         """
-        return JsModule(specifier, self._native.eval_module(check_specifier(specifier), timeout))
+        return JsModule._from_native(specifier, self._native.eval_module(check_specifier(specifier), timeout))
 
     async def eval_module_async(self, specifier: str, *, timeout: Timeout = None) -> JsModule:
         """Load, link and evaluate a module; otherwise like `eval_module`. Other operations go on meanwhile."""
-        return JsModule(specifier, await self._native.eval_module_async(check_specifier(specifier), timeout))
+        return JsModule._from_native(
+            specifier, await self._native.eval_module_async(check_specifier(specifier), timeout)
+        )

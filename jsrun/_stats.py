@@ -18,6 +18,8 @@ class Figures(TypedDict):
     heap_total: int
     heap_physical: int
     external: int
+    code_cache_hits: int
+    code_cache_misses: int
     stops: list[int]
     kinds: list[int]
     last_kind: int
@@ -50,6 +52,8 @@ class RuntimeStats:
         timeouts: operations stopped at their deadline.
         cancellations: operations given up by their caller.
         heap_limit_hits: operations stopped at the heap limit.
+        code_cache_hits: large sources whose compiled code was there.
+        code_cache_misses: large sources that were compiled anew.
     """
 
     heap_total_bytes: int
@@ -69,6 +73,8 @@ class RuntimeStats:
     timeouts: int
     cancellations: int
     heap_limit_hits: int
+    code_cache_hits: int
+    code_cache_misses: int
 
 
 def from_native(figures: Figures) -> RuntimeStats:
@@ -92,4 +98,6 @@ def from_native(figures: Figures) -> RuntimeStats:
         timeouts=stops[1],
         cancellations=stops[2],
         heap_limit_hits=stops[3],
+        code_cache_hits=figures["code_cache_hits"],
+        code_cache_misses=figures["code_cache_misses"],
     )

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
+
+from ._packages import FileSystemLoader
+from ._types import undefined
+from .errors import RuntimeClosed, RuntimeTerminated
+
+__all__ = ["FileSystemLoader", "JsModule", "Loader", "ModuleSource", "ModuleType", "Resolver", "Source"]
 
 ModuleType: TypeAlias = Literal["js", "json", "text", "bytes", "wasm"]
 
@@ -18,6 +25,8 @@ class ModuleSource:
         source: text, or bytes (UTF-8 where text is needed).
         type: ``js``, ``json``, ``text``, ``bytes`` or ``wasm``. An import must ask for it
             (``with {type: "json"}``); without a type, the source is what the import asks for.
+        source_map: the source map of JavaScript that was made from something else: its JSON text, or the mapping
+            itself. Stack traces in Python then name the original places. A map that cannot be read is ignored.
 
     Example:
         >>> import jsrun
@@ -30,9 +39,11 @@ class ModuleSource:
 
     source: str | bytes
     type: ModuleType | None = None
+    source_map: str | bytes | Mapping[str, Any] | None = None
 
 
 Source: TypeAlias = str | bytes | ModuleSource
+Answer: TypeAlias = str | bytes | list[str | bytes]
 Resolver: TypeAlias = Callable[[str, str], str | None]
 Loader: TypeAlias = Callable[[str], Source | Awaitable[Source]]
 
@@ -40,27 +51,41 @@ Loader: TypeAlias = Callable[[str], Source | Awaitable[Source]]
 class JsModule(Mapping[str, Any]):
     """The exports of a module: a read-only mapping whose items are attributes too.
 
-    Values are those of the moment when evaluation ended. Functions are `JsFunction`; one that returns an exported
-    variable reads it as it is then.
+    An export that was ``undefined``, ``null``, a boolean, a number, a BigInt or a string when evaluation ended is live:
+    it is read each time, as JavaScript has it then. That blocks for the runtime as calling a `JsFunction` does. All
+    other values are those of the moment when evaluation ended, and so is everything once the runtime is closed, and in
+    a copy.
     """
 
-    __slots__ = ("_exports", "_specifier")
+    __slots__ = ("_exports", "_read", "_specifier")
 
-    def __init__(self, specifier: str, exports: Mapping[str, Any]) -> None:
+    def __init__(self, specifier: str, exports: Mapping[str, Any], read: Callable[[str], Any] | None = None) -> None:
         self._specifier = specifier
         self._exports = exports
+        self._read = read
+
+    @classmethod
+    def _from_native(cls, specifier: str, exports: dict[str, Any]) -> JsModule:
+        """Build a module of what the engine gave: exports, and as last entry the function that reads them."""
+        _, read = exports.popitem()
+        return cls(specifier, exports, read)
 
     def __getitem__(self, name: str) -> Any:
-        return self._exports[name]
+        value = self._exports[name]
+        if self._read is None or not (value is None or value is undefined or isinstance(value, (int, float, str))):
+            return value
+        try:
+            return self._read(name)
+        except (RuntimeClosed, RuntimeTerminated):
+            return value
 
     def __reduce__(self) -> tuple[Any, ...]:
         return JsModule, (self._specifier, self._exports)
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self._exports[name]
-        except KeyError:
-            raise AttributeError(f"module {self._specifier!r} exports no {name!r}") from None
+        if name in self._exports:
+            return self[name]
+        raise AttributeError(f"module {self._specifier!r} exports no {name!r}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._exports)
@@ -89,11 +114,12 @@ def loading(loader: Loader) -> Callable[[str, str], Any]:
     return load
 
 
-async def _later(found: Awaitable[Source], wanted: str) -> str | bytes:
+async def _later(found: Awaitable[Source], wanted: str) -> Answer:
     return _checked(await found, wanted)
 
 
-def _checked(found: object, wanted: str) -> str | bytes:
+def _checked(found: object, wanted: str) -> Answer:
+    source_map: object = None
     if isinstance(found, ModuleSource):
         if found.type is not None and found.type not in get_args(ModuleType):
             raise ValueError(f"ModuleSource.type must be one of {', '.join(get_args(ModuleType))}, got {found.type!r}")
@@ -101,10 +127,18 @@ def _checked(found: object, wanted: str) -> str | bytes:
             if wanted == "js":
                 raise TypeError(f"it is {found.type}; import it with {{type: {found.type!r}}}")
             raise TypeError(f"it is {found.type}, and the import asks for {wanted}")
-        found = found.source
+        source_map, found = found.source_map, found.source
     if not isinstance(found, (str, bytes)):
         raise TypeError(f"a loader must return str, bytes or ModuleSource, got {type(found).__name__}")
-    return found
+    if source_map is None:
+        return found
+    if isinstance(source_map, bytes):
+        return [found, source_map.decode(errors="replace")]
+    if isinstance(source_map, Mapping):
+        return [found, json.dumps(dict(source_map))]
+    if not isinstance(source_map, str):
+        raise TypeError(f"ModuleSource.source_map must be str, bytes or a mapping, got {type(source_map).__name__}")
+    return [found, source_map]
 
 
 def resolving(resolver: Resolver) -> Callable[[str, str], str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import collections.abc
 import copy
+import json
 import math
 import pickle
 from collections.abc import Callable
@@ -149,6 +150,77 @@ def test_a_module_outlives_its_runtime_as_far_as_it_is_data(runtimes: MakeRuntim
     module = rt.eval_module("m")
     rt.close()
     assert module.list == [1]
+
+
+# --- live exports -----------------------------------------------------------------------------------------------
+
+COUNTER = (
+    "export let n = 1, s = 'a', u, b = false, z = null, big = 2n ** 70n, list = [1];"
+    "export const set = (...all) => { [n, s, u, b, z, big] = all; list = [2] }"
+)
+
+
+async def test_primitives_are_live(js: Js) -> None:
+    add(js.rt, {"m": COUNTER})
+    module = await js.eval_module("m")
+    before = [module[name] for name in ("n", "s", "u", "b", "z", "big", "list")]
+    assert before == [1, "a", undefined, False, None, 2**70, [1]]
+    await js.call(module.set, 2.5, "é", 7, True, {"now": "an object"}, None)
+    assert [module.n, module["s"], module.u, module.b, module.z, module.big] == [
+        2.5,
+        "é",
+        7,
+        True,
+        {"now": "an object"},
+        None,
+    ]
+    assert module.list == [1]
+    assert dict(module)["n"] == 2.5
+
+
+async def test_live_exports_of_a_module_that_re_exports(js: Js) -> None:
+    add(js.rt, {"m": COUNTER, "all": "export * from 'm'; export * as inner from 'm'; export {n as 'read'} from 'm'"})
+    module = await js.eval_module("all")
+    await js.call(module.set, 9)
+    assert (module.n, module["read"], module.inner["n"]) == (9, 9, 1)
+    assert sorted(module) == ["b", "big", "inner", "list", "n", "read", "s", "set", "u", "z"]
+
+
+@pytest.mark.parametrize("name", ["read", "read_", "read_x", "0", "length", "a b", "\x00"])
+def test_any_name_can_be_live(rt: Runtime, name: str) -> None:
+    add(rt, {"m": f"let n = 1; export const up = () => ++n; export {{n as {json.dumps(name)}}}"})
+    module = rt.eval_module("m")
+    module.up()
+    assert (module[name], sorted(module)) == (2, sorted([name, "up"]))
+
+
+def test_a_last_export_that_is_a_function_stays(rt: Runtime) -> None:
+    add(rt, {"m": "export const a = [1]; export const z = () => 1"})
+    assert sorted(rt.eval_module("m")) == ["a", "z"]
+
+
+async def test_a_live_export_waits_for_what_runs(js: Js) -> None:
+    add(js.rt, {"m": "export let n = 0; export const work = async () => { await 0; n += 1; return n }"})
+    module = await js.eval_module("m")
+    assert await js.call(module.work) == module.n == 1
+
+
+def test_a_live_export_inside_a_host_function(rt: Runtime) -> None:
+    add(rt, {"m": "export let n = 1; export const ask = () => { n = 5; return look() }"})
+    module = rt.eval_module("m")
+    rt.bind_function("look", lambda: module.n)
+    assert module.ask() == 5
+
+
+def test_primitives_stay_when_the_runtime_is_closed(runtimes: MakeRuntime) -> None:
+    rt = runtimes()
+    add(rt, {"m": "export let n = 1; export const up = () => ++n"})
+    module = rt.eval_module("m")
+    module.up()
+    copied = copy.copy(module)
+    assert (module.n, copied.n) == (2, 1)
+    rt.close()
+    assert (module.n, dict(copied)["n"]) == (1, 1)
 
 
 # --- arguments --------------------------------------------------------------------------------------------------

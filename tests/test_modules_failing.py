@@ -149,7 +149,6 @@ async def test_a_syntax_error_names_its_place(js: Js) -> None:
     assert cause.name == "SyntaxError"
 
 
-@pytest.mark.xfail(strict=True, reason="the cause passes through a JavaScript error, which has no source line")
 def test_the_syntax_error_itself_knows_its_place(rt: Runtime) -> None:
     add(rt, {"m": "const ok = 1;\nconst = 2;\n"})
     with pytest.raises(ModuleError) as caught:
@@ -246,7 +245,9 @@ async def test_a_top_level_await_that_takes_too_long(js: Js) -> None:
 
 
 @pytest.mark.loops("asyncio")
-@pytest.mark.xfail(strict=True, reason="Load.resolver and Step hold the promise: the collector never finds it")
+@pytest.mark.xfail(
+    strict=True, reason="the module holds its evaluation, and that its promise: the collector never finds it"
+)
 @pytest.mark.parametrize("code", ["import('m')", None])
 async def test_a_top_level_await_that_can_never_end(rt: Runtime, code: str | None) -> None:
     add(rt, {"m": "await new Promise(() => {})"})

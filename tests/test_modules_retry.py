@@ -115,7 +115,6 @@ async def test_what_ran_well_is_not_run_again(js: Js) -> None:
     assert await js.eval("[good, runs]") == [1, 3]
 
 
-@pytest.mark.xfail(strict=True, reason="m is Evaluated, not Errored: it is kept, and its promise stays rejected")
 def test_a_sound_module_in_a_failed_cycle_can_be_imported_later(rt: Runtime) -> None:
     add(rt, {"m": "import 'bad'", "bad": "import 'm'; await 0;" + FAILS})
     with pytest.raises(JavaScriptError, match="broken"):
@@ -146,7 +145,6 @@ def test_an_error_names_the_import_that_failed_now(rt: Runtime) -> None:
         assert caught.value.referrer == f"jsrun:///{name}"
 
 
-@pytest.mark.xfail(strict=True, reason="the record keeps whose import made it, even if that one never waited for it")
 def test_an_error_does_not_name_an_import_of_long_ago(rt: Runtime) -> None:
     def resolver(specifier: str, referrer: str) -> None:
         if specifier == "bad":
@@ -162,8 +160,6 @@ def test_an_error_does_not_name_an_import_of_long_ago(rt: Runtime) -> None:
 
 
 # --- given up while loading -------------------------------------------------------------------------------------
-
-ABANDONED = "a fetch that nobody waits for is neither cancelled nor forgotten: the next import waits for it too"
 
 
 async def test_a_load_that_hangs_is_given_up(js: Js) -> None:
@@ -273,8 +269,6 @@ async def test_what_a_module_awaits_is_cancelled_and_it_can_be_tried_again(js: J
 
 # --- names added while they are loaded --------------------------------------------------------------------------
 
-LOST = "add() drops a record with its waiters, and modules of loads under way"
-
 
 @pytest.mark.loops("asyncio")
 @pytest.mark.parametrize("name", ["m", "dep"])
@@ -289,7 +283,6 @@ async def test_a_name_is_added_again_during_a_load(rt: Runtime, shelf: Shelf, na
     assert found.default in {"old", "new"}
 
 
-@pytest.mark.xfail(strict=True, reason=LOST)
 def test_a_resolver_adds_the_importing_module_again(rt: Runtime) -> None:
     def resolver(specifier: str, referrer: str) -> None:
         if specifier == "dep":
@@ -326,3 +319,52 @@ async def test_a_resolver_or_loader_that_adds_modules(js: Js) -> None:
     js.rt.set_module_resolver(resolver)
     add(js.rt, {"m": "export {default} from 'dep'"})
     assert (await js.eval_module("m")).default == "added dep"
+
+
+def test_what_ran_well_stays_though_it_imports_what_was_replaced(rt: Runtime) -> None:
+    good = "import 'dep'; globalThis.good = (globalThis.good ?? 0) + 1"
+    add(rt, {"dep": "", "good": good, "m": "import 'good'; import 'bad'", "bad": FAILS})
+    rt.eval_module("good")
+    add(rt, {"dep": "export const x = 1"})
+    with pytest.raises(JavaScriptError, match="broken"):
+        rt.eval_module("m")
+    rt.eval("globalThis.mended = true")
+    rt.eval_module("m")
+    assert rt.eval("[good, runs]") == [1, 2]
+
+
+def test_a_cycle_of_three_is_run_again_as_a_whole(rt: Runtime) -> None:
+    count = "globalThis.count = (globalThis.count ?? 0) + 1;"
+    add(
+        rt, {"a": "import 'b';" + count, "b": "import 'c';" + count, "c": "import 'a'; await 0;" + FAILS, "side": count}
+    )
+    add(rt, {"m": "import 'side'; import 'c'"})
+    with pytest.raises(JavaScriptError, match="broken"):
+        rt.eval_module("m")
+    rt.eval("globalThis.mended = true")
+    for name in ("a", "b", "c", "m"):
+        assert dict(rt.eval_module(name)) == {}
+    assert rt.eval("runs") == 2
+
+
+async def test_a_module_that_is_replaced_while_its_import_is_resolved(js: Js) -> None:
+    def resolver(specifier: str, referrer: str) -> None:
+        if specifier == "dep" and len(seen) < 3:
+            seen.append(referrer)
+            add(js.rt, {"m": f"import 'dep'; export default {len(seen)}"})
+
+    seen: list[str] = []
+    js.rt.set_module_resolver(resolver)
+    add(js.rt, {"m": "import 'dep'; export default 0", "dep": ""})
+    assert (await js.eval_module("m", timeout=5)).default == 3
+
+
+def test_an_error_names_the_import_behind_which_it_was_asked(rt: Runtime) -> None:
+    add(rt, {"one": "import 'two'", "two": "import './gone.js'"})
+    for name in ("one", "two"):
+        with pytest.raises(ModuleError) as caught:
+            rt.eval_module(name)
+        assert (caught.value.specifier, caught.value.referrer) == ("./gone.js", "jsrun:///two")
+    with pytest.raises(ModuleError) as caught:
+        rt.eval("import('gone.js')", filename="app.js")
+    assert (caught.value.specifier, caught.value.referrer) == ("gone.js", "app.js")

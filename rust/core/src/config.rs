@@ -1,9 +1,11 @@
 //! What an isolate is made with: plain data, validated once.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::modules::ImportMap;
 
 /// Limits and options of one isolate. All sizes are bytes.
 #[derive(Debug, Clone)]
@@ -22,6 +24,10 @@ pub struct Config {
     pub snapshot: Option<Arc<[u8]>>,
     /// The isolate exists to be made a snapshot of, with [`crate::commands::Command::Snapshot`].
     pub recording: bool,
+    /// What specifiers mean before anybody is asked.
+    pub import_map: Option<ImportMap>,
+    /// Directory that keeps compiled code between processes.
+    pub code_cache: Option<PathBuf>,
     /// Whether `console` reaches the host; without, it is silent.
     pub console: bool,
     /// Whether the host wants the values behind console messages too.
@@ -53,6 +59,8 @@ impl Default for Config {
             timeout: None,
             snapshot: None,
             recording: false,
+            import_map: None,
+            code_cache: None,
             console: false,
             console_values: false,
             share_buffers: false,

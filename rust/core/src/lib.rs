@@ -6,6 +6,8 @@
 //! - `engine`: one isolate's inside, `host` its calls to the outside, `limits` how it is stopped.
 //! - `modules`: ES modules, their loading and linking.
 //! - [`stream`]: chunks in both directions.
+//! - `source_maps`: original places for stack traces.
+//! - `code_cache`: compiled code of large sources, in memory and on disk.
 //! - `snapshot`: what isolates start from.
 //! - `web`: the Web platform that every isolate starts with.
 //! - `convert`: values across the V8 border, in the notation of [`wire`].
@@ -13,6 +15,7 @@
 //!
 //! Nothing here knows Python. The only types that cross threads are `Send` data; V8 is touched on the isolate's thread alone.
 
+mod code_cache;
 pub mod commands;
 pub mod completion;
 pub mod config;
@@ -24,9 +27,11 @@ pub mod isolate;
 mod limits;
 pub mod memory;
 mod modules;
+pub mod packages;
 pub mod reactor;
 pub mod reply;
 mod snapshot;
+mod source_maps;
 pub mod spin;
 pub mod stats;
 pub mod stream;
@@ -35,6 +40,7 @@ mod web;
 
 pub use convert::wire;
 pub use host::{Binding, HostRef};
+pub use modules::ImportMap;
 
 /// Compile-time statements about what may cross threads.
 const _: () = {

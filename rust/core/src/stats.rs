@@ -36,6 +36,10 @@ pub struct Counters {
     pub js_streams: StreamCounters,
     /// Streams of the host's that JavaScript reads.
     pub host_streams: StreamCounters,
+    /// Large sources whose compiled code was there.
+    pub code_cache_hits: AtomicU64,
+    /// Large sources that were compiled anew.
+    pub code_cache_misses: AtomicU64,
     /// Operations stopped, by cause.
     pub stops: [AtomicU64; 8],
 }

@@ -1,5 +1,6 @@
 //! Arguments that come from Python as plain data: the configuration and the source.
 
+use jsrun_core::ImportMap;
 use jsrun_core::config::Config;
 use jsrun_core::value::{MAX_STRING, Value};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -20,6 +21,16 @@ pub(crate) fn source(code: &Bound<'_, PyAny>) -> PyResult<Value> {
     crate::convert::string(text)
 }
 
+fn parsed(text: &str) -> PyResult<ImportMap> {
+    ImportMap::parse(text).map_err(|reason| PyValueError::new_err(format!("import_map: {reason}")))
+}
+
+/// Raises for a text that is no import map.
+#[pyfunction]
+pub(crate) fn check_import_map(text: &str) -> PyResult<()> {
+    parsed(text).map(drop)
+}
+
 /// The engine's configuration from a `RuntimeConfig`.
 pub(crate) fn config(options: &Bound<'_, PyAny>) -> PyResult<Config> {
     let base = Config::default();
@@ -32,6 +43,8 @@ pub(crate) fn config(options: &Bound<'_, PyAny>) -> PyResult<Config> {
         timeout: timeout::parse(Some(&options.getattr("timeout")?))?,
         snapshot: options.getattr("snapshot")?.extract::<Option<Vec<u8>>>()?.map(Into::into),
         recording: options.getattr("_recording")?.extract()?,
+        import_map: options.getattr("import_map")?.extract::<Option<String>>()?.map(|text| parsed(&text)).transpose()?,
+        code_cache: options.getattr("code_cache")?.extract()?,
         console: options.getattr("enable_console")?.extract::<Option<bool>>()?.unwrap_or(false),
         console_values: !options.getattr("on_console")?.is_none(),
         max_depth: size("max_serialization_depth")?.unwrap_or(base.max_depth),

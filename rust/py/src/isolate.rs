@@ -20,6 +20,7 @@ use crate::bridge::LoopBridge;
 use crate::caller::{Caller, chain_of, finish, run_blocking, start_pending};
 use crate::convert::{Pending, from_py};
 use crate::errors::to_exception;
+use crate::folder::PackageFolder;
 use crate::operation::Operation;
 use crate::{config, host, imports, table, timeout};
 
@@ -201,6 +202,11 @@ impl Isolate {
         self.put(py, Binding::Loader(function))
     }
 
+    /// Makes a folder of files and packages what sources come from.
+    fn set_module_folder(&self, py: Python<'_>, folder: &PackageFolder) -> PyResult<()> {
+        self.put(py, Binding::Folder(folder.folder()))
+    }
+
     /// Puts `value` on the global; callables inside become functions.
     fn bind(&self, name: String, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = value.py();
@@ -278,6 +284,8 @@ impl Isolate {
             ("heap_total", &counters.heap_total),
             ("heap_physical", &counters.heap_physical),
             ("external", &counters.external),
+            ("code_cache_hits", &counters.code_cache_hits),
+            ("code_cache_misses", &counters.code_cache_misses),
         ] {
             figures.set_item(name, counter.load(Relaxed))?;
         }

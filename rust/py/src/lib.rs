@@ -7,6 +7,7 @@ mod config;
 mod convert;
 mod errors;
 mod feed;
+mod folder;
 mod function;
 mod host;
 mod imports;
@@ -25,7 +26,11 @@ mod _jsrun {
     #[pymodule_export]
     use super::bridge::LoopBridge;
     #[pymodule_export]
+    use super::config::check_import_map;
+    #[pymodule_export]
     use super::feed::{Chunks, Feed};
+    #[pymodule_export]
+    use super::folder::PackageFolder;
     #[pymodule_export]
     use super::function::{JsFunction, JsPromise};
     #[pymodule_export]

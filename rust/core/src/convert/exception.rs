@@ -1,10 +1,14 @@
 //! Thrown values: JavaScript error to `JsException`, and back.
 
+use std::rc::Rc;
+
 use deno_core::v8;
+use sourcemap::DecodedMap;
 
 use super::from_v8;
 use crate::engine::State;
 use crate::error::{Frame, JsException, SourceLine};
+use crate::source_maps::{Place, original, rewrite};
 
 /// Longest `cause` chain and widest `errors` list that is taken apart.
 const MOST_CAUSES: usize = 16;
@@ -22,7 +26,9 @@ pub(crate) fn describe<'s>(
 ) -> JsException {
     v8::tc_scope!(let tc, scope);
     let mut exception = describe_at(tc, state, thrown, 0);
-    if let Some(message) = message {
+    if let Some(message) = message
+        && exception.source.is_none()
+    {
         exception.source = source_line(tc, message);
     }
     exception
@@ -38,15 +44,16 @@ fn describe_at<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, thrown: v8::
     if !is_error && (name.is_none() || message.is_none()) {
         return JsException { message: plain_text(scope, thrown), value: from_v8(scope, state, thrown).ok(), ..Default::default() };
     }
-    let frames = frames(scope, thrown);
+    let (frames, maps) = frames(scope, state, thrown);
     let mut exception = JsException {
         name: Some(name.unwrap_or_else(|| "Error".into())),
         message_utf16: message.as_deref().filter(|text| text.contains('\u{FFFD}')).and_then(|_| utf16_property(scope, object, "message")),
         message: message.unwrap_or_default(),
-        stack: text_property(scope, object, "stack").map(|stack| name_scripts(stack, &frames)),
-        frames,
+        stack: text_property(scope, object, "stack").map(|stack| with_originals(name_scripts(stack, &frames), &maps)),
+        frames: frames.into_iter().map(|frame| maps.original(frame)).collect(),
         host: state.host_error_of(scope, object),
         module: state.module_failure_of(scope, object),
+        source: state.place_of(scope, object),
         ..Default::default()
     };
     if level < MOST_CAUSES {
@@ -132,12 +139,46 @@ fn plain_text(scope: &mut v8::PinScope<'_, '_>, value: v8::Local<'_, v8::Value>)
     value.to_string(scope).map(|text| bounded(scope, text)).unwrap_or_default()
 }
 
-fn frames(scope: &mut v8::PinScope<'_, '_>, thrown: v8::Local<'_, v8::Value>) -> Vec<Frame> {
-    let Some(trace) = v8::Exception::get_stack_trace(scope, thrown) else { return Vec::new() };
-    (0..trace.get_frame_count())
+/// Source maps of the scripts in a stack, by the scripts' names.
+#[derive(Default)]
+struct Maps(Vec<(String, Rc<DecodedMap>)>);
+
+impl Maps {
+    fn find(&self, place: &Place) -> Option<Place> {
+        let (_, map) = self.0.iter().find(|(file, _)| *file == place.file)?;
+        original(map, place)
+    }
+
+    /// A frame in the original source, where that is known.
+    fn original(&self, mut frame: Frame) -> Frame {
+        if let (Some(file), Some(line), Some(column)) = (&frame.file, frame.line, frame.column)
+            && let Some(found) = self.find(&Place { file: file.clone(), line, column })
+        {
+            (frame.file, frame.line, frame.column) = (Some(found.file), Some(found.line), Some(found.column));
+        }
+        frame
+    }
+}
+
+fn with_originals(stack: String, maps: &Maps) -> String {
+    if maps.0.is_empty() { stack } else { rewrite(&stack, |place| maps.find(place)) }
+}
+
+fn frames(scope: &mut v8::PinScope<'_, '_>, state: &State, thrown: v8::Local<'_, v8::Value>) -> (Vec<Frame>, Maps) {
+    let mut maps = Maps::default();
+    let Some(trace) = v8::Exception::get_stack_trace(scope, thrown) else { return (Vec::new(), maps) };
+    let frames = (0..trace.get_frame_count())
         .filter_map(|index| {
             let frame = trace.get_frame(scope, index)?;
             let some = |text: String| (!text.is_empty()).then_some(text);
+            let map = state
+                .source_maps
+                .of(frame.get_script_id(), || Some(frame.get_script_source_mapping_url(scope)?.to_rust_string_lossy(scope)));
+            if let Some(map) = map
+                && let Some(file) = frame.get_script_name_or_source_url(scope)
+            {
+                maps.0.push((file.to_rust_string_lossy(scope), map));
+            }
             Some(Frame {
                 function: frame.get_function_name(scope).and_then(|name| some(name.to_rust_string_lossy(scope))),
                 file: frame.get_script_name_or_source_url(scope).and_then(|name| some(name.to_rust_string_lossy(scope))),
@@ -145,7 +186,8 @@ fn frames(scope: &mut v8::PinScope<'_, '_>, thrown: v8::Local<'_, v8::Value>) ->
                 column: u32::try_from(frame.get_column()).ok(),
             })
         })
-        .collect()
+        .collect();
+    (frames, maps)
 }
 
 fn source_line(scope: &mut v8::PinScope<'_, '_>, message: v8::Local<'_, v8::Message>) -> Option<SourceLine> {
@@ -192,6 +234,9 @@ pub(crate) fn make_error<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, ex
     }
     if let Some(failure) = &exception.module {
         state.mark_module_failure(scope, object, failure);
+    }
+    if let Some(place) = exception.source.as_ref().filter(|_| exception.name.as_deref() == Some("SyntaxError")) {
+        state.mark_place(scope, object, place);
     }
     if let Some(host) = &exception.host {
         state.remember_host_error(scope, object, host.clone());

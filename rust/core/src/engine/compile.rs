@@ -3,6 +3,7 @@
 use deno_core::v8;
 
 use super::{Run, State};
+use crate::code_cache::{self, Unit};
 use crate::convert::describe;
 use crate::error::Error;
 
@@ -15,10 +16,13 @@ pub(crate) fn evaluate<'s>(
 ) -> Result<Run<'s>, Error> {
     let name = v8::String::new(scope, filename).unwrap_or_else(|| v8::String::empty(scope));
     let origin = v8::ScriptOrigin::new(scope, name.into(), 0, 0, false, -1, None, false, false, false, None);
-    let script = {
+    let (script, anew) = {
         v8::tc_scope!(let tc, scope);
-        match v8::Script::compile(tc, source, Some(&origin)) {
-            Some(script) => script,
+        let compile = |scope: &v8::PinScope<'s, '_>, source: &mut _, options| {
+            v8::script_compiler::compile(scope, source, options, v8::script_compiler::NoCacheReason::NoReason)
+        };
+        match code_cache::compile(tc, state, Unit::Script, source, &origin, compile) {
+            Some(compiled) => compiled,
             None if tc.has_terminated() => return Ok(Run::Threw),
             None => {
                 let plain = tc.exception().map(|thrown| (thrown, tc.message()));
@@ -35,10 +39,11 @@ pub(crate) fn evaluate<'s>(
     if mentions_await(scope, source) && calls_await(scope, source) {
         return evaluate_repl(scope, state, source, filename);
     }
-    Ok(match script.run(scope) {
-        Some(value) => Run::Value(value),
-        None => Run::Threw,
-    })
+    let Some(value) = script.run(scope) else { return Ok(Run::Threw) };
+    if let Some(anew) = anew {
+        state.code_cache.ran(anew.script(scope, script));
+    }
+    Ok(Run::Value(value))
 }
 
 /// Whether a source that compiles as a plain script uses `await` as a name outside functions: `await (f())` is then a call of a function

@@ -6,6 +6,7 @@ pub(crate) mod compile;
 mod handles;
 mod internals;
 mod intrinsics;
+mod marks;
 mod record;
 mod rejections;
 mod run;

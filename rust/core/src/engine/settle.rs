@@ -304,6 +304,9 @@ impl State {
     pub(crate) fn tidy(&self, scope: &mut v8::PinScope<'_, '_>) {
         self.load_modules(scope);
         self.sweep(scope);
+        if self.entries.borrow().is_empty() {
+            self.keep_code(scope);
+        }
         if self.heap_exceeded.get() && self.entries.borrow().is_empty() {
             self.heap_exceeded.set(false);
             crate::limits::recover_heap(scope, self);

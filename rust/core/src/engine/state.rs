@@ -13,14 +13,16 @@ use super::handles::Handles;
 use super::intrinsics::Intrinsics;
 use super::run::Entry;
 use super::settle::Pending;
+use crate::code_cache::CodeCache;
 use crate::completion::Queue;
-use crate::error::{Error, ModuleFailure};
+use crate::error::Error;
 use crate::host::HostRef;
 use crate::isolate::{CallOutcome, Message, Shared};
 use crate::limits::{Buffers, Thrash};
 use crate::modules::Modules;
 use crate::reply::{CallId, Cause, HostCall, Item, OpId, Ticket};
 use crate::snapshot::Source;
+use crate::source_maps::SourceMaps;
 use crate::spin::Spin;
 use crate::stream::Streams;
 use crate::value::HostFunction;
@@ -56,6 +58,10 @@ pub(crate) struct State {
     pub(super) dropped_microtasks: Cell<bool>,
     /// Who waits for the snapshot that is to be made of the isolate, and what it was made from.
     pub(crate) snapshot_for: RefCell<Option<(Arc<Ticket>, Vec<Source>)>>,
+    /// Compiled code of large sources.
+    pub(crate) code_cache: CodeCache,
+    /// Original places of scripts.
+    pub(crate) source_maps: SourceMaps,
     /// ES modules.
     pub(crate) modules: Modules,
     /// The quota of array buffers.
@@ -87,7 +93,9 @@ pub(crate) struct State {
     /// The private key under which an error carries its number.
     host_key: v8::Global<v8::Private>,
     /// The private key under which an error carries the import that failed.
-    module_key: v8::Global<v8::Private>,
+    pub(super) module_key: v8::Global<v8::Private>,
+    /// The private key under which an error carries its source line.
+    pub(super) place_key: v8::Global<v8::Private>,
     pub(super) intrinsics: Intrinsics,
     /// Rejected promises that nobody handles yet.
     pub(super) rejections: RefCell<Vec<super::rejections::Rejection>>,
@@ -128,13 +136,16 @@ impl State {
     ) -> Self {
         let key = v8::Private::new(scope, None);
         let module_key = v8::Private::new(scope, None);
+        let place_key = v8::Private::new(scope, None);
         Self {
-            shared,
             // SAFETY: copied only to be used on this thread while the isolate lives.
             isolate: unsafe { scope.as_raw_isolate_ptr() },
             context,
             mailbox,
             snapshot_for: RefCell::default(),
+            code_cache: CodeCache::new(&shared.config),
+            shared,
+            source_maps: SourceMaps::default(),
             modules: Modules::default(),
             buffers,
             console: Arc::default(),
@@ -157,6 +168,7 @@ impl State {
             next_error: Cell::default(),
             host_key: v8::Global::new(scope, key),
             module_key: v8::Global::new(scope, module_key),
+            place_key: v8::Global::new(scope, place_key),
             intrinsics: Intrinsics::capture(scope),
             rejections: RefCell::default(),
             orphans: RefCell::default(),
@@ -279,28 +291,6 @@ impl State {
         self.host_errors.borrow().get(&number).cloned()
     }
 
-    /// Marks an error as that of a failed import.
-    pub(crate) fn mark_module_failure(
-        &self,
-        scope: &mut v8::PinScope<'_, '_>,
-        error: v8::Local<'_, v8::Object>,
-        failure: &ModuleFailure,
-    ) -> Option<()> {
-        let specifier = v8::String::new(scope, &failure.specifier)?;
-        let referrer = v8::String::new(scope, &failure.referrer)?;
-        let pair = v8::Array::new_with_elements(scope, &[specifier.into(), referrer.into()]);
-        let key = v8::Local::new(scope, &self.module_key);
-        error.set_private(scope, key, pair.into()).map(|_| ())
-    }
-
-    /// The failed import behind an error.
-    pub(crate) fn module_failure_of(&self, scope: &mut v8::PinScope<'_, '_>, error: v8::Local<'_, v8::Object>) -> Option<ModuleFailure> {
-        let key = v8::Local::new(scope, &self.module_key);
-        let pair: v8::Local<'_, v8::Array> = error.get_private(scope, key)?.try_cast().ok()?;
-        let [specifier, referrer] = [0, 1].map(|index| pair.get_index(scope, index).map(|text| text.to_rust_string_lossy(scope)));
-        Some(ModuleFailure { specifier: specifier?, referrer: referrer? })
-    }
-
     // ---- delivery to the host ------------------------------------------------------------------------------------
 
     /// Sends a host call to the thread it belongs to: the caller's, else the home loop, else any thread that waits.
@@ -375,6 +365,8 @@ impl State {
         self.calls.take();
         self.modules.clear();
         self.clear_streams();
+        self.code_cache.clear();
+        self.source_maps.clear();
         self.rejections.borrow_mut().clear();
         let functions = self.host_functions.take();
         drop(functions);

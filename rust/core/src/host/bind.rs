@@ -1,11 +1,14 @@
 //! Putting host functions and objects on the JavaScript global. Names travel as strings, never as source text.
 
+use std::sync::Arc;
+
 use deno_core::v8;
 
 use super::call::{promised_operation, waiting_operation};
 use crate::convert::{string_to_v8, to_v8};
 use crate::engine::State;
 use crate::error::Error;
+use crate::packages::Folder;
 use crate::stream::register;
 use crate::value::Value;
 
@@ -44,6 +47,8 @@ pub enum Binding {
     Resolver(Option<crate::value::HostFunction>),
     /// The function that fetches sources, or none.
     Loader(Option<crate::value::HostFunction>),
+    /// A folder of files and packages, in place of a loader.
+    Folder(Arc<Folder>),
 }
 
 /// Carries a binding out.
@@ -69,6 +74,10 @@ pub(crate) fn bind_global(scope: &mut v8::PinScope<'_, '_>, state: &State, bindi
         }
         Binding::Loader(function) => {
             state.modules.set_loader(function);
+            Ok(())
+        }
+        Binding::Folder(folder) => {
+            state.modules.set_folder(folder);
             Ok(())
         }
         Binding::Operation { id, function } => {

@@ -52,12 +52,29 @@ impl State {
             Step::Fetched(key) => match outcome {
                 Ok(value) => {
                     let owner = self.current_owner(scope);
-                    self.fetched(scope, &key, value, owner);
+                    // A source, or a source and its map.
+                    let pair = v8::Local::<v8::Array>::try_from(value).ok();
+                    let part = |scope: &mut v8::PinScope<'s, '_>, index| pair.and_then(|pair| pair.get_index(scope, index));
+                    let source = part(scope, 0).unwrap_or(value);
+                    let map = part(scope, 1).map(|map| map.to_rust_string_lossy(scope));
+                    self.fetched(scope, &key, source, owner);
+                    if let Some(map) = map {
+                        self.keep_map(scope, &key, &map);
+                    }
                 }
                 Err(_) if self.refetch(&key) => {}
                 Err(thrown) => self.refuse(scope, &key, &format!("the loader raised {}", thrown.headline()), Some(thrown)),
             },
             Step::Evaluated(load) => self.settle_load(scope, load, Ok(())),
+        }
+    }
+
+    /// A loader gave the source map of a module.
+    fn keep_map(&self, scope: &v8::PinScope<'_, '_>, key: &Key, map: &str) {
+        let module = self.modules.records.borrow().get(key).and_then(|record| record.module.clone());
+        let script = module.and_then(|module| v8::Local::new(scope, module).script_id());
+        if let Some(script) = script.and_then(|script| usize::try_from(script).ok()) {
+            self.source_maps.give(script, map);
         }
     }
 

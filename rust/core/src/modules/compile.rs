@@ -4,14 +4,17 @@ use deno_core::v8;
 
 use super::specifier::url_of;
 use super::table::{Key, Kind, Request};
+use crate::code_cache::{self, Fresh, Unit};
 use crate::engine::state_of;
 
 /// A compiled module, and what goes with it.
 pub(super) struct Compiled<'s> {
     pub(super) module: v8::Local<'s, v8::Module>,
-    /// The default export of a module without code.
-    pub(super) value: Option<v8::Local<'s, v8::Value>>,
+    /// The exports of a module without code.
+    pub(super) value: Option<v8::Local<'s, v8::Object>>,
     pub(super) requests: Vec<Request>,
+    /// Its code was compiled anew.
+    pub(super) fresh: Option<Fresh>,
 }
 
 /// Why there is no module.
@@ -28,16 +31,16 @@ pub(super) enum Refused {
 pub(super) fn compile<'s>(scope: &mut v8::PinScope<'s, '_>, key: &Key, source: v8::Local<'s, v8::Value>) -> Result<Compiled<'s>, Refused> {
     match key.kind {
         Kind::JavaScript => {
-            let text = text_of(scope, source)?;
+            let text = text_in(scope, source)?;
             code(scope, key, text)
         }
         Kind::Json => {
-            let text = text_of(scope, source)?;
+            let text = text_in(scope, source)?;
             let value = v8::json::parse(scope, text).ok_or(Refused::Threw)?;
             holding(scope, key, value)
         }
         Kind::Text => {
-            let text = text_of(scope, source)?;
+            let text = text_in(scope, source)?;
             holding(scope, key, text.into())
         }
         Kind::Bytes => {
@@ -59,8 +62,11 @@ pub(super) fn compile<'s>(scope: &mut v8::PinScope<'s, '_>, key: &Key, source: v
 fn code<'s>(scope: &mut v8::PinScope<'s, '_>, key: &Key, text: v8::Local<'s, v8::String>) -> Result<Compiled<'s>, Refused> {
     let name = v8::String::new(scope, &url_of(&key.name)).ok_or(Refused::Threw)?;
     let origin = v8::ScriptOrigin::new(scope, name.into(), 0, 0, false, -1, None, false, false, true, None);
-    let mut source = v8::script_compiler::Source::new(text, Some(&origin));
-    let module = v8::script_compiler::compile_module(scope, &mut source).ok_or(Refused::Threw)?;
+    let compile = |scope: &v8::PinScope<'s, '_>, source: &mut _, options| {
+        v8::script_compiler::compile_module2(scope, source, options, v8::script_compiler::NoCacheReason::NoReason)
+    };
+    let (module, anew) = code_cache::compile(scope, &state_of(scope), Unit::Module, text, &origin, compile).ok_or(Refused::Threw)?;
+    let fresh = anew.map(|anew| anew.module(scope, module));
     let found = module.get_module_requests();
     let mut requests = Vec::with_capacity(found.length());
     for index in 0..found.length() {
@@ -74,27 +80,44 @@ fn code<'s>(scope: &mut v8::PinScope<'s, '_>, key: &Key, text: v8::Local<'s, v8:
         };
         requests.push(Request { specifier, kind, target: None });
     }
-    Ok(Compiled { module, value: None, requests })
+    Ok(Compiled { module, value: None, requests, fresh })
 }
 
 /// A module whose default export is a value.
 fn holding<'s>(scope: &mut v8::PinScope<'s, '_>, key: &Key, value: v8::Local<'s, v8::Value>) -> Result<Compiled<'s>, Refused> {
-    let name = v8::String::new(scope, &url_of(&key.name)).ok_or(Refused::Threw)?;
     let default = v8::String::new(scope, "default").ok_or(Refused::Threw)?;
-    let module = v8::Module::create_synthetic_module(scope, name, &[default], export_value);
-    Ok(Compiled { module, value: Some(value), requests: Vec::new() })
+    let module = synthetic(scope, key, &[default]).ok_or(Refused::Threw)?;
+    let null = v8::null(scope).into();
+    let value = v8::Object::with_prototype_and_properties(scope, null, &[default.into()], &[value]);
+    Ok(Compiled { module, value: Some(value), requests: Vec::new(), fresh: None })
+}
+
+/// A module without code that exports these names, once its record holds an object with their values.
+pub(super) fn synthetic<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    key: &Key,
+    names: &[v8::Local<'s, v8::String>],
+) -> Option<v8::Local<'s, v8::Module>> {
+    let url = v8::String::new(scope, &url_of(&key.name))?;
+    Some(v8::Module::create_synthetic_module(scope, url, names, export_values))
 }
 
 /// V8 evaluates a module without code.
-fn export_value<'s>(context: v8::Local<'s, v8::Context>, module: v8::Local<'s, v8::Module>) -> Option<v8::Local<'s, v8::Value>> {
+fn export_values<'s>(context: v8::Local<'s, v8::Context>, module: v8::Local<'s, v8::Module>) -> Option<v8::Local<'s, v8::Value>> {
     // SAFETY: V8 calls this with a live context on the isolate's thread.
     v8::callback_scope!(unsafe scope, context);
     let state = state_of(scope);
     let key = state.modules.key_of(module)?;
     let value = state.modules.records.borrow().get(&key)?.value.clone()?;
-    let value = v8::Local::new(scope, value);
-    let default = v8::String::new(scope, "default")?;
-    module.set_synthetic_module_export(scope, default, value)?;
+    let values = v8::Local::new(scope, value);
+    let names = values.get_own_property_names(scope, v8::GetPropertyNamesArgs::default())?;
+    for index in 0..names.length() {
+        let name = names.get_index(scope, index)?;
+        let value = values.get(scope, name)?;
+        // An array index comes as a number.
+        let name = name.to_string(scope)?;
+        module.set_synthetic_module_export(scope, name, value)?;
+    }
     let resolver = v8::PromiseResolver::new(scope)?;
     let undefined = v8::undefined(scope);
     resolver.resolve(scope, undefined.into())?;
@@ -123,15 +146,19 @@ pub(super) fn kind_of(scope: &v8::PinScope<'_, '_>, attributes: v8::Local<'_, v8
     Ok(kind)
 }
 
-fn text_of<'s>(scope: &mut v8::PinScope<'s, '_>, source: v8::Local<'s, v8::Value>) -> Result<v8::Local<'s, v8::String>, Refused> {
+fn text_in<'s>(scope: &mut v8::PinScope<'s, '_>, source: v8::Local<'s, v8::Value>) -> Result<v8::Local<'s, v8::String>, Refused> {
     if let Ok(text) = v8::Local::<v8::String>::try_from(source) {
         return Ok(text);
     }
     let bytes = bytes_of(source)?;
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| Refused::Reason(format!("its source is not UTF-8 (byte {})", error.valid_up_to())))?;
-    v8::String::new(scope, text).ok_or_else(|| Refused::Reason(format!("its source of {} bytes is longer than V8 takes", text.len())))
+    text_of(scope, &bytes).map_err(Refused::Reason)
+}
+
+/// Text in UTF-8.
+pub(super) fn text_of<'s>(scope: &mut v8::PinScope<'s, '_>, bytes: &[u8]) -> Result<v8::Local<'s, v8::String>, String> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| format!("its source is not UTF-8 (byte {})", error.valid_up_to()))?;
+    v8::String::new(scope, text).ok_or_else(|| format!("its source of {} bytes is longer than V8 takes", text.len()))
 }
 
 fn bytes_of(source: v8::Local<'_, v8::Value>) -> Result<Vec<u8>, Refused> {

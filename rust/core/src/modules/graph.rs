@@ -6,7 +6,7 @@ use deno_core::v8;
 
 use super::compile::{Compiled, Refused, compile};
 use super::specifier;
-use super::table::{Key, Kind, Load, Record, Step, Target, Task};
+use super::table::{Asked, Key, Kind, Load, Record, Step, Target, Task};
 use crate::convert::{describe, make_error};
 use crate::engine::State;
 use crate::error::{JsException, ModuleFailure};
@@ -40,7 +40,7 @@ impl State {
         let load = self.modules.next_number();
         let resolver = v8::Global::new(scope, resolver);
         let seen = std::collections::HashSet::new();
-        let entry = Load { resolver, for_host, owner, root: None, seen, outstanding: 0, restarts: 0 };
+        let entry = Load { resolver, for_host, owner, root: None, asked: Asked::default(), seen, outstanding: 0, restarts: 0 };
         self.modules.loads.borrow_mut().insert(load, entry);
         let (specifier, referrer) = (specifier.to_owned(), referrer.to_owned());
         self.modules.push(Task::Resolve { specifier, referrer, kind, owner, target: Target::Root(load) });
@@ -58,7 +58,7 @@ impl State {
             v8::scope!(let scope, scope);
             match task {
                 Task::Resolve { specifier, referrer, kind, owner, target } => self.resolve(scope, specifier, referrer, kind, owner, target),
-                Task::Visit(load, key) => self.visit(load, key),
+                Task::Visit(load, key, asked) => self.visit(load, key, asked),
                 Task::Fetch(key, owner) => self.fetch(scope, key, owner),
                 Task::Finish(load) => {
                     // The modules run on behalf of this load, whoever brought the last of them.
@@ -80,6 +80,14 @@ impl State {
         owner: Option<OpId>,
         target: Target,
     ) {
+        match self.mapped(&specifier, &referrer) {
+            Ok(None) => {}
+            Ok(name) => return self.resolved(scope, name, specifier, referrer, kind, target),
+            Err(reason) => {
+                let error = self.module_error(scope, &specifier, &referrer, &reason, None);
+                return self.fail(scope, &target, error);
+            }
+        }
         let resolver = self.modules.resolver.borrow().clone();
         let Some(resolver) = resolver else {
             return self.resolved(scope, None, specifier, referrer, kind, target);
@@ -98,7 +106,7 @@ impl State {
         kind: Kind,
         target: Target,
     ) {
-        let name = match answer.map_or_else(|| specifier::resolve(&specifier, &referrer), Ok) {
+        let name = match answer.map_or_else(|| self.meaning(&specifier, &referrer), Ok) {
             Ok(name) => name,
             Err(reason) => {
                 let error = self.module_error(scope, &specifier, &referrer, &reason, None);
@@ -107,13 +115,15 @@ impl State {
         };
         let key = Key { name: Rc::from(name), kind };
         let generation = self.modules.next_number();
-        self.modules.records.borrow_mut().entry(key.clone()).or_insert_with(|| Record::new((specifier, referrer), generation));
+        let asked = (specifier, referrer);
+        self.modules.records.borrow_mut().entry(key.clone()).or_insert_with(|| Record::new(asked.clone(), generation));
         match target {
             Target::Root(load) => {
                 if let Some(load) = self.modules.loads.borrow_mut().get_mut(&load) {
                     load.root = Some(key.clone());
+                    load.asked = asked.clone();
                 }
-                self.modules.push(Task::Visit(load, key));
+                self.modules.push(Task::Visit(load, key, asked));
             }
             Target::Request(parent, generation, index) => {
                 let ready = {
@@ -138,6 +148,10 @@ impl State {
         if let Some(source) = known {
             let source = v8::Local::new(scope, source);
             return self.fetched(scope, &key, source.into(), owner);
+        }
+        let folder = self.modules.folder.borrow().clone();
+        if let Some(folder) = folder {
+            return self.fetch_file(scope, &folder, &key, owner);
         }
         let loader = self.modules.loader.borrow().clone();
         match loader {
@@ -174,7 +188,7 @@ impl State {
                 return self.refuse_with(tc, key, thrown, message);
             }
         };
-        let Compiled { module, value, requests } = compiled;
+        let Compiled { module, value, requests, fresh } = compiled;
         let referrer = specifier::url_of(&key.name);
         let global = v8::Global::new(tc, module);
         self.modules.remember(&global, module.get_identity_hash().get(), key.clone());
@@ -193,6 +207,7 @@ impl State {
             record.module = Some(global);
             record.value = value.map(|value| v8::Global::new(tc, value));
             record.requests = requests;
+            record.fresh = fresh;
             record.unresolved = unresolved;
         }
         if unresolved == 0 {
@@ -201,16 +216,15 @@ impl State {
     }
 
     /// A record has its module and knows what its imports mean.
-    fn ready(&self, key: &Key) {
+    pub(super) fn ready(&self, key: &Key) {
         let (waiters, targets) = {
             let mut records = self.modules.records.borrow_mut();
             let Some(record) = records.get_mut(key) else { return };
-            let targets: Vec<Key> = record.requests.iter().filter_map(|request| request.target.clone()).collect();
-            (std::mem::take(&mut record.waiters), targets)
+            (std::mem::take(&mut record.waiters), record.targets(key))
         };
         for load in waiters {
-            for target in &targets {
-                self.modules.push(Task::Visit(load, target.clone()));
+            for (target, asked) in &targets {
+                self.modules.push(Task::Visit(load, target.clone(), asked.clone()));
             }
             self.modules.push(Task::Finish(load));
         }
@@ -219,7 +233,7 @@ impl State {
     // ---- loads ---------------------------------------------------------------------------------------------------
 
     /// A load meets a module: it waits for it, or goes on to what it imports.
-    fn visit(&self, load: u64, key: Key) {
+    fn visit(&self, load: u64, key: Key, asked: Asked) {
         let mut loads = self.modules.loads.borrow_mut();
         let Some(entry) = loads.get_mut(&load) else { return };
         if !entry.seen.insert(key.clone()) {
@@ -228,17 +242,17 @@ impl State {
         let mut records = self.modules.records.borrow_mut();
         // It may have failed for another load since this one learned of it: then it is tried anew.
         let generation = self.modules.next_number();
-        let record = records.entry(key.clone()).or_insert_with(|| Record::new((key.name.to_string(), String::new()), generation));
+        let record = records.entry(key.clone()).or_insert_with(|| Record::new(asked.clone(), generation));
         if record.fetching.is_none() {
             record.fetching = Some(entry.owner);
+            // Whoever named it before may never have come to ask for it.
+            record.asked = asked;
             self.modules.push(Task::Fetch(key.clone(), entry.owner));
         }
         entry.outstanding += 1;
-        if record.module.is_some() && record.unresolved == 0 {
-            for request in &record.requests {
-                if let Some(target) = &request.target {
-                    self.modules.push(Task::Visit(load, target.clone()));
-                }
+        if record.is_ready() {
+            for (target, asked) in record.targets(&key) {
+                self.modules.push(Task::Visit(load, target, asked));
             }
             self.modules.push(Task::Finish(load));
         } else {
@@ -277,7 +291,7 @@ impl State {
     }
 
     /// V8 refused the source. A syntax error stays what it is, with its place.
-    fn refuse_with<'s>(
+    pub(super) fn refuse_with<'s>(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
         key: &Key,

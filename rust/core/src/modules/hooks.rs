@@ -64,7 +64,8 @@ extern "C" fn initialize_meta(context: v8::Local<'_, v8::Context>, module: v8::L
 fn resolve_in_module<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, mut rv: v8::ReturnValue<'_>) {
     let specifier = args.get(0).to_rust_string_lossy(scope);
     let referrer = args.data().to_rust_string_lossy(scope);
-    let answer = specifier::resolve(&specifier, &referrer);
+    let state = state_of(scope);
+    let answer = state.mapped(&specifier, &referrer).and_then(|name| name.map_or_else(|| state.meaning(&specifier, &referrer), Ok));
     let text = answer.as_ref().map_or_else(|reason| format!("cannot resolve {specifier:?}: {reason}"), |name| specifier::url_of(name));
     let Some(text) = v8::String::new(scope, &text) else { return };
     if answer.is_ok() {

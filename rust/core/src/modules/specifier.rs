@@ -3,7 +3,7 @@
 use deno_core::url::Url;
 
 /// URL scheme of names that are not URLs themselves.
-const PLAIN: &str = "jsrun:///";
+pub(super) const PLAIN: &str = "jsrun:///";
 
 /// The URL of a module, for `import.meta.url`, stack traces, and as base of relative specifiers.
 pub(super) fn url_of(name: &str) -> String {
@@ -21,7 +21,7 @@ pub(super) fn url_of(name: &str) -> String {
 }
 
 /// The name behind a URL.
-fn name_of(url: Url) -> String {
+pub(super) fn name_of(url: Url) -> String {
     let text: String = url.into();
     match text.strip_prefix(PLAIN) {
         Some(path) => percent_decoded(path),
@@ -55,13 +55,22 @@ pub(super) fn canonical(name: String) -> String {
     plain.map_or(name, name_of)
 }
 
+/// Whether a specifier is relative to who imports it.
+pub(super) fn is_relative(specifier: &str) -> bool {
+    ["./", "../", "/"].iter().any(|start| specifier.starts_with(start)) || matches!(specifier, "." | "..")
+}
+
+/// The name of a module whose URL says no more than that.
+pub(super) fn name_of_url(url: &str) -> Option<String> {
+    Url::parse(url).ok().filter(|url| url.as_str().starts_with(PLAIN)).map(name_of)
+}
+
 /// The name that `specifier` means in the module or script `referrer`; an error says why it means none.
 pub(super) fn resolve(specifier: &str, referrer: &str) -> Result<String, String> {
     if specifier.is_empty() {
         return Err("an empty specifier names no module".into());
     }
-    let relative = ["./", "../", "/"].iter().any(|start| specifier.starts_with(start)) || matches!(specifier, "." | "..");
-    if !relative {
+    if !is_relative(specifier) {
         return Ok(canonical(specifier.to_owned()));
     }
     let base = Url::parse(referrer).map_err(|_| "a relative specifier needs a module as referrer, and a script is none".to_owned())?;

@@ -3,9 +3,12 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use deno_core::v8;
 
+use crate::code_cache::Fresh;
+use crate::packages::Folder;
 use crate::reply::OpId;
 use crate::value::HostFunction;
 
@@ -58,19 +61,26 @@ pub(super) struct Request {
     pub(super) target: Option<Key>,
 }
 
+/// An import, for messages: specifier and referrer.
+pub(super) type Asked = (String, String);
+
 /// A module on its way or there.
 pub(super) struct Record {
-    /// The import that asked for it first: specifier and referrer, for messages.
-    pub(super) asked: (String, String),
+    /// The import that its source was asked for by.
+    pub(super) asked: Asked,
     /// Tells this record from an earlier one of the same key.
     pub(super) generation: u64,
     /// Its source was asked for, on behalf of an operation or of none.
     pub(super) fetching: Option<Option<OpId>>,
     /// Compiled, once its source came.
     pub(super) module: Option<v8::Global<v8::Module>>,
-    /// What the default export of a module without code is.
-    pub(super) value: Option<v8::Global<v8::Value>>,
+    /// What a module without code exports.
+    pub(super) value: Option<v8::Global<v8::Object>>,
+    /// The body of a CommonJS file, which is a module once it has run.
+    pub(super) commonjs: Option<v8::Global<v8::Function>>,
     pub(super) requests: Vec<Request>,
+    /// Its code, compiled anew, until it has run.
+    pub(super) fresh: Option<Fresh>,
     /// Imports without a target yet; with a module and none of these, the record is ready.
     pub(super) unresolved: usize,
     /// Loads that go on when it is ready.
@@ -78,8 +88,31 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub(super) fn new(asked: (String, String), generation: u64) -> Self {
-        Self { asked, generation, fetching: None, module: None, value: None, requests: Vec::new(), unresolved: 0, waiters: Vec::new() }
+    pub(super) fn new(asked: Asked, generation: u64) -> Self {
+        Self {
+            asked,
+            generation,
+            fetching: None,
+            module: None,
+            value: None,
+            commonjs: None,
+            requests: Vec::new(),
+            fresh: None,
+            unresolved: 0,
+            waiters: Vec::new(),
+        }
+    }
+
+    /// What its imports mean, and the imports themselves.
+    pub(super) fn targets(&self, key: &Key) -> Vec<(Key, Asked)> {
+        let referrer = super::specifier::url_of(&key.name);
+        let imported = |request: &Request| Some((request.target.clone()?, (request.specifier.clone(), referrer.clone())));
+        self.requests.iter().filter_map(imported).collect()
+    }
+
+    /// Whether its source is there, and what its imports mean.
+    pub(super) fn is_ready(&self) -> bool {
+        (self.module.is_some() || self.commonjs.is_some()) && self.unresolved == 0
     }
 }
 
@@ -91,6 +124,8 @@ pub(super) struct Load {
     pub(super) for_host: bool,
     pub(super) owner: Option<OpId>,
     pub(super) root: Option<Key>,
+    /// What its root was asked for by.
+    pub(super) asked: Asked,
     pub(super) seen: HashSet<Key>,
     /// Records it waits for.
     pub(super) outstanding: usize,
@@ -116,9 +151,16 @@ pub(super) enum Step {
 
 /// Work that needs no answer first; queued, so that a deep graph does not become a deep stack.
 pub(super) enum Task {
-    Visit(u64, Key),
+    /// A load meets a module, by this import.
+    Visit(u64, Key, Asked),
     Fetch(Key, Option<OpId>),
-    Resolve { specifier: String, referrer: String, kind: Kind, owner: Option<OpId>, target: Target },
+    Resolve {
+        specifier: String,
+        referrer: String,
+        kind: Kind,
+        owner: Option<OpId>,
+        target: Target,
+    },
     Finish(u64),
 }
 
@@ -132,6 +174,12 @@ pub(crate) struct Modules {
     pub(super) statics: RefCell<HashMap<String, v8::Global<v8::String>>>,
     pub(super) resolver: RefCell<Option<HostFunction>>,
     pub(super) loader: RefCell<Option<HostFunction>>,
+    /// Files and packages, in place of the host's loader.
+    pub(super) folder: RefCell<Option<Arc<Folder>>>,
+    /// `module` objects of CommonJS files, by name.
+    pub(super) required: RefCell<HashMap<String, v8::Global<v8::Object>>>,
+    /// What CommonJS files see as `process`.
+    pub(super) process: RefCell<Option<v8::Global<v8::Object>>>,
     pub(super) records: RefCell<HashMap<Key, Record>>,
     /// Names of compiled modules, by identity hash.
     pub(super) keys: RefCell<HashMap<i32, Vec<Named>>>,
@@ -151,7 +199,15 @@ impl Modules {
     /// Makes `source` the module `name`. What was imported under that name before stays with those who have it.
     pub(crate) fn add(&self, name: String, source: v8::Global<v8::String>) {
         let name = super::specifier::canonical(name);
-        self.records.borrow_mut().retain(|key, record| *key.name != *name || record.module.is_none());
+        let waiting = {
+            let mut records = self.records.borrow_mut();
+            let replaced = records.extract_if(|key, record| *key.name == *name && record.module.is_some());
+            replaced.flat_map(|(_, record)| record.waiters).collect::<Vec<_>>()
+        };
+        // They find it missing, and begin again.
+        for load in waiting {
+            self.push(Task::Finish(load));
+        }
         self.statics.borrow_mut().insert(name, source);
     }
 
@@ -163,6 +219,13 @@ impl Modules {
     pub(crate) fn set_loader(&self, function: Option<HostFunction>) {
         let before = self.loader.replace(function);
         drop(before);
+        self.folder.take();
+    }
+
+    pub(crate) fn set_folder(&self, folder: Arc<Folder>) {
+        self.set_loader(None);
+        self.process.take();
+        self.folder.replace(Some(folder));
     }
 
     pub(super) fn next_number(&self) -> u64 {
@@ -195,5 +258,7 @@ impl Modules {
         self.postponed.take();
         self.resolver.take();
         self.loader.take();
+        self.required.take();
+        self.process.take();
     }
 }
