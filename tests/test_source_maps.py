@@ -79,7 +79,7 @@ async def test_a_module_with_its_map(js: Js, form: str) -> None:
         await js.call(h)
     assert places(caught.value) == FRAMES
     assert files(caught.value) == {"jsrun:///lib/original.ts"}
-    stack = (caught.value.stack or "").replace("Module.", "")
+    stack = (caught.value.stack or "").replace("Module.", "").replace("Object.", "")
     assert stack.split("\n")[1:] == [f"    at {name} (jsrun:///lib/original.ts:{a}:{b})" for name, a, b in FRAMES]
 
 
