@@ -4,7 +4,9 @@ from . import modules as modules
 from ._api import bind_function, bind_object, eval, eval_async
 from ._config import RuntimeConfig
 from ._context import close_default_runtime, get_default_runtime
+from ._inspector import InspectorConfig, InspectorEndpoints
 from ._jsrun import JsFunction, JsPromise
+from ._profile import Coverage, CpuProfile, FunctionCoverage, FunctionTime, HeapSnapshot, ScriptCoverage
 from ._runtime import Runtime
 from ._snapshot import SnapshotBuilder
 from ._stats import RuntimeStats
@@ -32,8 +34,15 @@ __version__ = "0.1.0"
 __all__ = [
     "ConsoleMessage",
     "ConversionError",
+    "Coverage",
+    "CpuProfile",
     "DeadlockError",
+    "FunctionCoverage",
+    "FunctionTime",
     "HeapLimitExceeded",
+    "HeapSnapshot",
+    "InspectorConfig",
+    "InspectorEndpoints",
     "InspectorError",
     "JavaScriptError",
     "JavaScriptTimeout",
@@ -52,6 +61,7 @@ __all__ = [
     "RuntimeConfig",
     "RuntimeStats",
     "RuntimeTerminated",
+    "ScriptCoverage",
     "SnapshotBuilder",
     "SnapshotError",
     "UnhandledRejectionWarning",

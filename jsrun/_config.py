@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ._inspector import InspectorConfig
 from ._types import ConsoleMessage
 from .errors import JavaScriptError
 
@@ -28,6 +29,7 @@ class RuntimeConfig:
         timeout: deadline of every operation that names none (int, float or timedelta).
         enable_console: whether JavaScript's ``console`` writes to `sys.stdout` and `sys.stderr` (or to `on_console`);
             without it ``console`` is there and silent.
+        inspector: where debuggers reach the runtime; nowhere when ``None``.
         max_buffer_bytes: limit of array buffers, which live outside the heap; 512 MiB when ``None``.
         max_serialization_depth: deepest nesting that crosses, 1 to 2000; 100 when ``None``.
         max_serialization_bytes: largest encoded value that crosses; 10 MiB when ``None``.
@@ -54,6 +56,7 @@ class RuntimeConfig:
     bootstrap: str | None = None
     timeout: float | datetime.timedelta | None = None
     enable_console: bool | None = False
+    inspector: InspectorConfig | None = None
     # Positions up to here are those of jsrun 0.3; what follows is named.
     _: dataclasses.KW_ONLY
     max_buffer_bytes: int | None = None
@@ -72,6 +75,8 @@ class RuntimeConfig:
         if self.bootstrap is not None and not isinstance(self.bootstrap, str):
             raise TypeError(f"bootstrap must be a str, got {type(self.bootstrap).__name__}")
         self._check_console()
+        if self.inspector is not None and not isinstance(self.inspector, InspectorConfig):
+            raise TypeError(f"inspector must be an InspectorConfig, got {type(self.inspector).__name__}")
         if self.snapshot is not None and not isinstance(self.snapshot, bytes):
             raise TypeError(f"snapshot must be bytes, got {type(self.snapshot).__name__}")
         if isinstance(self.permissions, str) or not isinstance(self.permissions, Iterable):

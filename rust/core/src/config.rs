@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::inspector::InspectorOptions;
 
 /// Limits and options of one isolate. All sizes are bytes.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Config {
     pub console: bool,
     /// Whether the host wants the values behind console messages too.
     pub console_values: bool,
+    /// Where debuggers reach the isolate; nowhere when `None`.
+    pub inspector: Option<InspectorOptions>,
     /// Deepest nesting that converts.
     pub max_depth: usize,
     /// Largest encoded value, in bytes.
@@ -51,6 +54,7 @@ impl Default for Config {
             recording: false,
             console: false,
             console_values: false,
+            inspector: None,
             max_depth: 100,
             max_bytes: 10 << 20,
             max_reentry: 64,

@@ -6,7 +6,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::timeout;
+use crate::{inspector, timeout};
 
 /// JavaScript source as a string value.
 pub(crate) fn source(code: &Bound<'_, PyAny>) -> PyResult<Value> {
@@ -34,6 +34,7 @@ pub(crate) fn config(options: &Bound<'_, PyAny>) -> PyResult<Config> {
         recording: options.getattr("_recording")?.extract()?,
         console: options.getattr("enable_console")?.extract::<Option<bool>>()?.unwrap_or(false),
         console_values: !options.getattr("on_console")?.is_none(),
+        inspector: inspector::options(&options.getattr("inspector")?)?,
         max_depth: size("max_serialization_depth")?.unwrap_or(base.max_depth),
         max_bytes: size("max_serialization_bytes")?.unwrap_or(base.max_bytes),
         ..base

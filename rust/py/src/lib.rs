@@ -9,6 +9,7 @@ mod errors;
 mod function;
 mod host;
 mod imports;
+mod inspector;
 mod isolate;
 mod operation;
 mod table;
@@ -23,6 +24,8 @@ mod _jsrun {
     use super::bridge::LoopBridge;
     #[pymodule_export]
     use super::function::{JsFunction, JsPromise};
+    #[pymodule_export]
+    use super::inspector::InspectorSession;
     #[pymodule_export]
     use super::isolate::{Isolate, live_isolates, v8_version};
     #[pymodule_export]

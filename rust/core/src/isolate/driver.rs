@@ -122,7 +122,7 @@ impl Driver {
         if let Some(since) = self.asleep_since.take() {
             self.engine.state.learn(since.elapsed());
         }
-        self.dirty |= matches!(message, Message::Request(..) | Message::Answer(..));
+        self.dirty |= matches!(message, Message::Request(..) | Message::Answer(..) | Message::Inspect);
         if self.dirty {
             self.looks_done = 0;
             self.look = None;

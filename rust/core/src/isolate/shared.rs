@@ -13,6 +13,7 @@ use crate::commands::Command;
 use crate::completion::Queue;
 use crate::config::Config;
 use crate::error::{Error, JsException};
+use crate::inspector::{self, Inbox, Target};
 use crate::limits::{self, Watchdog};
 use crate::reply::{CallId, Cause, CauseCell, OpId, Ticket};
 use crate::stats::Counters;
@@ -40,6 +41,8 @@ pub enum Message {
     Home,
     /// Look at the flags and release lists.
     Wake,
+    /// Look at the inspector's inbox.
+    Inspect,
 }
 
 /// The thread-safe side of one isolate.
@@ -75,6 +78,10 @@ pub struct Shared {
     /// Deadlines and stops.
     pub(crate) watchdog: Arc<Watchdog>,
     inline_host: Option<Arc<dyn InlineHost>>,
+    /// What debuggers and profilers want.
+    pub(crate) inbox: Inbox,
+    /// Where debuggers find the isolate.
+    pub(crate) target: OnceLock<Arc<Target>>,
     /// Figures for statistics.
     pub counters: Counters,
 }
@@ -99,6 +106,8 @@ impl Shared {
             host_releases: Mutex::default(),
             watchdog: Arc::default(),
             inline_host,
+            inbox: Inbox::default(),
+            target: OnceLock::new(),
             counters: Counters::default(),
         };
         (Arc::new(shared), receiver)
@@ -266,6 +275,7 @@ impl Shared {
         if let Some(handle) = self.v8.get() {
             limits::fire(handle);
         }
+        self.inbox.poke();
     }
 
     pub(crate) fn set_v8_handle(&self, handle: v8::IsolateHandle) {
@@ -304,6 +314,8 @@ impl Shared {
         self.closing.store(true, Ordering::Release);
         // Before and after: what is queued now is answered before anyone hears of the end, and what comes later is thrown away by its sender.
         self.throw_away();
+        self.close_inbox();
+        inspector::withdraw(self);
         *self.finished.lock() = true;
         self.finished_signal.notify_all();
         // The loop's descriptor must not live as long as handles into this isolate do.
@@ -394,7 +406,10 @@ impl Shared {
         }
         // From here on, so that time spent queueing counts.
         self.watch(&ticket);
-        self.post(Message::Request(ticket, command));
+        match command {
+            Command::Inspect(inspect) => self.inspect(ticket, inspect),
+            command => self.post(Message::Request(ticket, command)),
+        }
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use std::rc::{Rc, Weak};
 use deno_core::v8;
 
 use crate::engine::State;
+use crate::inspector;
 
 thread_local! {
     /// The state of the isolate on this thread: there is at most one.
@@ -37,7 +38,11 @@ unsafe extern "C" fn on_interrupt(isolate: v8::UnsafeRawIsolatePtr, _: *mut c_vo
     super::heap::look_again(&mut isolate, &state);
     let stop = {
         v8::scope_with_context!(let scope, &mut isolate, &state.context);
-        state.should_terminate(scope)
+        // What a debugger wants may be to stop it.
+        state.should_terminate(scope) || {
+            inspector::interrupted(scope, &state);
+            state.should_terminate(scope)
+        }
     };
     if stop {
         state.terminate(&mut isolate);
