@@ -69,6 +69,8 @@ class Client:
         endpoints = rt.inspector_endpoints()
         assert endpoints is not None
         self.events: list[dict[str, Any]] = []
+        # Script ids to URLs.
+        self.scripts: dict[str, str] = {}
         self.socket = socket.create_connection(address(rt), timeout=PATIENCE)
         self.stream = self.socket.makefile("rb")
         self.number = 0
@@ -140,6 +142,8 @@ class Client:
             opcode, payload = self.receive()
             if opcode == TEXT:
                 message: dict[str, Any] = json.loads(payload)
+                if message.get("method") == "Debugger.scriptParsed":
+                    self.scripts[message["params"]["scriptId"]] = message["params"]["url"]
                 return message
 
     def send(self, method: str, **params: Any) -> int:
@@ -186,10 +190,10 @@ class Client:
     def paused(self) -> dict[str, Any]:
         """Wait for a pause; return the innermost frame."""
         frame: dict[str, Any] = self.event("Debugger.paused")["callFrames"][0]
-        return frame
+        return {**frame, "url": self.scripts[frame["location"]["scriptId"]]}
 
     def local(self, frame: dict[str, Any], name: str) -> Any:
         """The value of a local variable."""
         scope = next(scope for scope in frame["scopeChain"] if scope["type"] == "local")
         members = self.call("Runtime.getProperties", objectId=scope["object"]["objectId"])["result"]
-        return next(member["value"].get("value") for member in members if member["name"] == name)
+        return next(member.get("value", {}).get("value") for member in members if member["name"] == name)

@@ -10,11 +10,12 @@ pub(crate) fn thrown(scope: &mut v8::PinScope<'_, '_>, state: &State, exception:
     let Some(agent) = state.inspection.known_agent() else { return };
     let message = v8::Exception::create_message(scope, exception);
     let text = units(&message.get(scope).to_rust_string_lossy(scope));
-    let file = message.get_script_resource_name(scope).map(|name| name.to_rust_string_lossy(scope)).unwrap_or_default();
-    let file = units(&file);
-    let line = message.get_line_number(scope).unwrap_or(0);
-    let column = message.get_start_column() + 1;
     let stack = message.get_stack_trace(scope);
+    // Where it was made; the message of a rejection names where it was noticed.
+    let frame = stack.filter(|stack| stack.get_frame_count() > 0).and_then(|stack| stack.get_frame(scope, 0));
+    let file = frame.and_then(|frame| frame.get_script_name_or_source_url(scope)).map(|name| name.to_rust_string_lossy(scope));
+    let file = units(&file.unwrap_or_default());
+    let (line, column) = frame.map_or((0, 0), |frame| (frame.get_line_number(), frame.get_column()));
     let inspector = agent.inspector();
     let trace = inspector.create_stack_trace(stack);
     let context = v8::Local::new(scope, &state.context);

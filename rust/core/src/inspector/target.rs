@@ -139,6 +139,10 @@ impl Shared {
 
     /// Gives the isolate's thread an errand, whatever the thread is doing: idle, in JavaScript, or paused.
     pub(super) fn run_errand(&self, errand: Errand) -> Result<(), Errand> {
+        if crate::isolate::is_forked() {
+            // The parent's locks may be held by threads that do not exist here.
+            return Err(errand);
+        }
         self.inbox.push(errand)?;
         self.post(Message::Inspect);
         self.interrupt_now();
