@@ -12,7 +12,16 @@ from typing_extensions import Self
 from ._config import RuntimeConfig
 from ._stats import Figures
 
-__all__ = ["InspectorSession", "Isolate", "JsFunction", "JsPromise", "LoopBridge", "Operation", "live_isolates", "v8_version"]
+__all__ = [
+    "InspectorSession",
+    "Isolate",
+    "JsFunction",
+    "JsPromise",
+    "LoopBridge",
+    "Operation",
+    "live_isolates",
+    "v8_version",
+]
 
 def live_isolates() -> int:
     """Return how many isolate threads are alive in this process."""

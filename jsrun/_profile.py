@@ -291,7 +291,9 @@ class Coverage(_Measurement):
     def table(self) -> str:
         """Return one line of text for each script: functions that ran, and functions there are."""
         lines = [f"{'ran':>6} {'of':>6}  script"]
-        lines += [f"{script.called:6} {len(script.functions):6}  {script.url or '(no name)'}" for script in self.scripts]
+        lines += [
+            f"{script.called:6} {len(script.functions):6}  {script.url or '(no name)'}" for script in self.scripts
+        ]
         return "\n".join(lines)
 
 

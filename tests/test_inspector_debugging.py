@@ -128,9 +128,8 @@ def test_scripts_and_source_maps(rt: Runtime, client: cdp.Client) -> None:
 
 def test_modules_have_breakpoints(rt: Runtime, client: cdp.Client) -> None:
     rt.add_static_module("shapes", "export function twice(n) {\n  return n * 2;\n}")
-    url = rt.eval_module("shapes").twice(1) and client.event(
-        "Debugger.scriptParsed", lambda params: "shapes" in params["url"]
-    )["url"]
+    assert rt.eval_module("shapes").twice(1) == 2
+    url = client.event("Debugger.scriptParsed", lambda params: "shapes" in params["url"])["url"]
     client.call("Debugger.setBreakpointByUrl", url=url, lineNumber=1)
     with beside(rt, lambda: rt.eval_module("shapes").twice(21)) as result:
         assert client.local(client.paused(), "n") == 21
@@ -231,7 +230,10 @@ def test_evaluating_waits_for_a_host_function(rt: Runtime, client: cdp.Client) -
         return 1
 
     rt.bind_function("host", host)
-    with cdp.Client(rt) as other, beside(rt, lambda: rt.eval("globalThis.done = false; host(); globalThis.done = true")) as result:
+    with (
+        cdp.Client(rt) as other,
+        beside(rt, lambda: rt.eval("globalThis.done = false; host(); globalThis.done = true")) as result,
+    ):
         entered.result(20)
         late = client.send("Runtime.evaluate", expression="globalThis.done")
         assert other.call("Runtime.getHeapUsage")["usedSize"] > 0
@@ -407,7 +409,7 @@ async def test_waiting_blocks_no_loop_and_breakpoints_come_in_time() -> None:
         assert await rt.eval_async("host()") == 1
 
 
-def test_order_is_kept_when_the_wait_ends(runtimes: Callable[..., Runtime]) -> None:
+def test_order_is_kept_when_the_wait_ends() -> None:
     with waiting_runtime() as rt, ThreadPoolExecutor(1) as pool:
 
         async def three() -> list[int]:
@@ -473,7 +475,10 @@ def test_the_bootstrap_script_does_not_wait() -> None:
 
 
 def test_pausing_at_the_first_statement() -> None:
-    with waiting_runtime(pause=True) as rt, beside(rt, lambda: rt.eval("\nlet n = 1;\nn + 41", filename="main.js")) as done:
+    with (
+        waiting_runtime(pause=True) as rt,
+        beside(rt, lambda: rt.eval("\nlet n = 1;\nn + 41", filename="main.js")) as done,
+    ):
         with cdp.Client(rt) as client:
             client.debug()
             frame = client.paused()

@@ -59,10 +59,8 @@ impl Server {
         let reactor = crate::reactor::handle()?;
         let listener = StdListener::bind(asked).map_err(|error| refused(asked, &error))?;
         let _entered = reactor.enter();
-        let listener = listener
-            .set_nonblocking(true)
-            .and_then(|()| TcpListener::from_std(listener))
-            .map_err(|error| refused(asked, &error))?;
+        let listener =
+            listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)).map_err(|error| refused(asked, &error))?;
         let address = listener.local_addr().map_err(|error| refused(asked, &error))?;
         let (end, ended) = flume::bounded::<()>(0);
         Ok(Arc::new_cyclic(|server: &std::sync::Weak<Self>| {
