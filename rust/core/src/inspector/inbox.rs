@@ -98,6 +98,10 @@ impl Errand {
 #[derive(Debug, Default)]
 struct Inner {
     errands: VecDeque<Errand>,
+    /// The mailbox holds a message about this inbox.
+    announced: bool,
+    /// V8 holds an interrupt for this inbox.
+    interrupting: bool,
     /// Somebody wants the waiting thread to look around.
     poked: bool,
     /// The isolate is gone.
@@ -112,8 +116,9 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// Adds an errand, or gives it back when the isolate is gone.
-    pub(super) fn push(&self, errand: Errand) -> Result<(), Errand> {
+    /// Adds an errand, or gives it back when the isolate is gone. Says whether the isolate's mailbox, and whether V8, must still be told:
+    /// a pause takes neither, so each is told once.
+    pub(super) fn push(&self, errand: Errand) -> Result<(bool, bool), Errand> {
         let mut inner = self.inner.lock();
         if inner.closed {
             return Err(errand);
@@ -121,7 +126,19 @@ impl Inbox {
         inner.errands.push_back(errand);
         inner.poked = true;
         self.news.notify_all();
-        Ok(())
+        let told = (inner.announced, inner.interrupting);
+        (inner.announced, inner.interrupting) = (true, true);
+        Ok((!told.0, !told.1))
+    }
+
+    /// The mailbox's message was taken.
+    pub(super) fn announcement_taken(&self) {
+        self.inner.lock().announced = false;
+    }
+
+    /// V8's interrupt came.
+    pub(crate) fn interrupt_taken(&self) {
+        self.inner.lock().interrupting = false;
     }
 
     /// Has the thread look around if it waits here.

@@ -194,6 +194,7 @@ fn tell(session: &Session, answer: &serde_json::Value) {
 
 /// There are errands, and the isolate's thread took note of it between two requests, or while JavaScript waits for the host.
 pub(crate) fn serve(scope: &mut v8::PinScope<'_, '_>, state: &State) {
+    state.shared.inbox.announcement_taken();
     if state.is_running() {
         quietly(scope, state);
         if state.shared.inbox.has_errands() {

@@ -71,6 +71,8 @@ impl Outlet {
         while self.backlog.is_full() && !self.sender.is_closed() && !shared.is_stopped() {
             shared.inbox.wait();
         }
+        // Whoever waits further out on this stack looks around too.
+        shared.inbox.poke();
     }
 }
 

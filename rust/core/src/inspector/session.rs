@@ -31,7 +31,13 @@ const QUIET: Duration = Duration::from_secs(1);
 const FAREWELL: Duration = Duration::from_millis(500);
 
 /// Serves a client until it goes, or the isolate does.
-pub(super) async fn run(mut socket: WebSocket<Socket>, target: Arc<Target>) {
+pub(super) async fn run(socket: WebSocket<Socket>, target: Arc<Target>) {
+    serve(socket, &target).await;
+    // Now that nobody takes what V8 says, nothing may wait for it.
+    target.poke();
+}
+
+async fn serve(mut socket: WebSocket<Socket>, target: &Target) {
     socket.set_max_message_size(LARGEST);
     socket.set_auto_close(false);
     let (read, write) = socket.split(tokio::io::split);
@@ -43,13 +49,13 @@ pub(super) async fn run(mut socket: WebSocket<Socket>, target: Arc<Target>) {
         return;
     }
     let backlog = Arc::clone(&outlet.backlog);
-    let reading = read_all(read, id, &target, outlet, &said);
-    let writing = write_all(write, receiver, &backlog, &target);
+    let reading = read_all(read, id, target, outlet, &said);
+    let writing = write_all(write, receiver, &backlog, target);
     let mut writing = std::pin::pin!(writing);
     tokio::select! {
         () = reading => {}
         () = &mut writing => {}
-        () = release_when_quiet(&target, &said) => {}
+        () = release_when_quiet(target, &said) => {}
         () = target.gone() => {}
     }
     target.send(Errand::Disconnect(id));

@@ -143,9 +143,13 @@ impl Shared {
             // The parent's locks may be held by threads that do not exist here.
             return Err(errand);
         }
-        self.inbox.push(errand)?;
-        self.post(Message::Inspect);
-        self.interrupt_now();
+        let (mailbox, v8) = self.inbox.push(errand)?;
+        if mailbox {
+            self.post(Message::Inspect);
+        }
+        if v8 {
+            self.interrupt_now();
+        }
         Ok(())
     }
 

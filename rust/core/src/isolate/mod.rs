@@ -2,6 +2,7 @@
 
 mod driver;
 mod handle;
+mod releases;
 mod root;
 mod shared;
 mod thread;

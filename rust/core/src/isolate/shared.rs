@@ -72,9 +72,9 @@ pub struct Shared {
     /// V8's thread-safe handle.
     v8: OnceLock<v8::IsolateHandle>,
     /// Handle-table entries to free, posted from any thread.
-    releases: Mutex<Vec<u64>>,
+    pub(super) releases: Mutex<Vec<u64>>,
     /// Host objects that the engine dropped, for the host to collect.
-    host_releases: Mutex<Vec<u64>>,
+    pub(super) host_releases: Mutex<Vec<u64>>,
     /// Deadlines and stops.
     pub(crate) watchdog: Arc<Watchdog>,
     inline_host: Option<Arc<dyn InlineHost>>,
@@ -351,39 +351,7 @@ impl Shared {
         }
     }
 
-    // ---- releases ------------------------------------------------------------------------------------------------
-
-    /// Frees a handle-table entry, from any thread.
-    pub(crate) fn post_release(&self, id: u64) {
-        if root::is_forked() {
-            return;
-        }
-        let first = {
-            let mut releases = self.releases.lock();
-            releases.push(id);
-            releases.len() == 1
-        };
-        if first && !self.is_closing() {
-            self.post(Message::Wake);
-        }
-    }
-
-    pub(crate) fn take_releases(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.releases.lock())
-    }
-
-    /// The engine dropped its last reference to a host object.
-    pub(crate) fn post_host_release(&self, id: u64) {
-        self.host_releases.lock().push(id);
-    }
-
-    /// Host objects to free: called by the host on its own threads.
-    pub fn take_host_releases(&self) -> Vec<u64> {
-        if root::is_forked() {
-            return Vec::new();
-        }
-        std::mem::take(&mut *self.host_releases.lock())
-    }
+    // ---- requests --------------------------------------------------------------------------------------------------
 
     /// A ticket for an operation of this isolate, with the configured timeout unless another is given.
     pub fn ticket(&self, queue: Arc<Queue>, blocking: bool, timeout: Option<Duration>, chain: Option<CallId>) -> Arc<Ticket> {

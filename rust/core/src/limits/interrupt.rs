@@ -36,6 +36,7 @@ unsafe extern "C" fn on_interrupt(isolate: v8::UnsafeRawIsolatePtr, _: *mut c_vo
     // SAFETY: V8 passes the isolate that runs on this thread.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
     super::heap::look_again(&mut isolate, &state);
+    state.shared.inbox.interrupt_taken();
     let stop = {
         v8::scope_with_context!(let scope, &mut isolate, &state.context);
         // What a debugger wants may be to stop it.
