@@ -155,7 +155,7 @@ class InspectionMethods:
             >>> from jsrun import Runtime
             >>> with Runtime() as rt, rt.coverage() as coverage:
             ...     rt.eval("function used() {} function unused() {} used()", filename="app.js")
-            <JsUndefined>
+            undefined
             >>> {function.name: function.count for function in coverage.scripts[0].functions}
             {'': 1, 'used': 1, 'unused': 0}
         """
