@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -15,6 +15,13 @@ from modes import wait_until
 
 import jsrun
 from jsrun import InspectorConfig, InspectorError, Runtime, RuntimeConfig
+
+
+@pytest.fixture(autouse=True)
+def no_panics(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """A task of the server that panics says so on the standard error stream, and nowhere else."""
+    yield
+    assert "panicked" not in capfd.readouterr().err
 
 
 @pytest.fixture

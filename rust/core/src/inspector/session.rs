@@ -52,15 +52,17 @@ async fn serve(mut socket: WebSocket<Socket>, target: &Target) {
     let reading = read_all(read, id, target, outlet, &said);
     let writing = write_all(write, receiver, &backlog, target);
     let mut writing = std::pin::pin!(writing);
-    tokio::select! {
-        () = reading => {}
-        () = &mut writing => {}
-        () = release_when_quiet(target, &said) => {}
-        () = target.gone() => {}
-    }
+    let written = tokio::select! {
+        () = reading => false,
+        () = &mut writing => true,
+        () = release_when_quiet(target, &said) => false,
+        () = target.gone() => false,
+    };
     target.send(Errand::Disconnect(id));
-    // The writer ends when it has written what is left.
-    let _ = tokio::time::timeout(FAREWELL, writing).await;
+    if !written {
+        // The writer ends when it has written what is left.
+        let _ = tokio::time::timeout(FAREWELL, writing).await;
+    }
 }
 
 /// Lets user code run when the client does not say so itself. Never ends before the session does.
