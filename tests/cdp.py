@@ -15,7 +15,7 @@ from typing import Any
 from jsrun import Runtime
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 def address(rt: Runtime) -> tuple[str, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,7 +13,7 @@ from typing import Any
 
 import cdp
 import pytest
-from modes import outcome, soon, wait_until
+from modes import outcome, soon
 
 import jsrun
 from jsrun import InspectorConfig, JavaScriptTimeout, Runtime, RuntimeClosed, RuntimeTerminated, SnapshotBuilder
@@ -22,7 +23,7 @@ SCRIPT = """function area(width, height) {
   return product;
 }
 area(6, 7)"""
-SPIN = "while (!globalThis.enough) { globalThis.turns = (globalThis.turns ?? 0) + 1; }"
+SPIN = "started(); while (!globalThis.enough) { globalThis.turns = (globalThis.turns ?? 0) + 1; }"
 
 
 @pytest.fixture
@@ -49,6 +50,16 @@ def beside(rt: Runtime, work: Callable[[], Any]) -> Iterator[Future[Any]]:
         except BaseException:
             rt.terminate()
             raise
+
+
+@contextmanager
+def spinning(rt: Runtime) -> Iterator[Future[Any]]:
+    """JavaScript that runs until `enough` is set; it has begun when the block begins."""
+    started = threading.Event()
+    rt.bind_function("started", started.set)
+    with beside(rt, lambda: rt.eval(SPIN, timeout=60, filename="spin.js")) as result:
+        assert started.wait(20)
+        yield result
 
 
 def test_a_breakpoint_by_url_a_local_and_steps(rt: Runtime, client: cdp.Client) -> None:
@@ -184,8 +195,7 @@ def test_exceptions_that_nobody_caught_arrive(runtimes: Callable[..., Runtime]) 
 
 
 def test_pause_gets_hold_of_a_busy_loop(rt: Runtime, client: cdp.Client) -> None:
-    with beside(rt, lambda: rt.eval(SPIN, timeout=60, filename="spin.js")) as result:
-        wait_until(result.running)
+    with spinning(rt) as result:
         client.call("Debugger.pause")
         frame = client.paused()
         assert frame["url"] == "spin.js"
@@ -195,9 +205,11 @@ def test_pause_gets_hold_of_a_busy_loop(rt: Runtime, client: cdp.Client) -> None
 
 
 def test_a_breakpoint_set_in_a_busy_loop(rt: Runtime, client: cdp.Client) -> None:
-    code = "let turns = 0;\nwhile (!globalThis.enough) {\n  turns += 1;\n}"
+    code = "started();\nwhile (!globalThis.enough) {\n  Math.sqrt(2);\n}"
+    started = threading.Event()
+    rt.bind_function("started", started.set)
     with beside(rt, lambda: rt.eval(code, timeout=60, filename="busy.js")) as result:
-        wait_until(result.running)
+        assert started.wait(20)
         client.call("Debugger.setBreakpointByUrl", url="busy.js", lineNumber=2)
         frame = client.paused()
         assert frame["location"]["lineNumber"] == 2
@@ -208,8 +220,7 @@ def test_a_breakpoint_set_in_a_busy_loop(rt: Runtime, client: cdp.Client) -> Non
 
 
 def test_a_client_comes_while_javascript_is_busy(rt: Runtime) -> None:
-    with beside(rt, lambda: rt.eval(SPIN, timeout=60)) as result:
-        wait_until(result.running)
+    with spinning(rt) as result:
         with cdp.Client(rt) as client:
             client.call("Debugger.enable")
             late = client.send("Runtime.evaluate", expression="globalThis.enough = true")
@@ -276,11 +287,11 @@ def test_a_heap_snapshot_for_a_client_while_paused(rt: Runtime, client: cdp.Clie
 
 def test_a_client_that_goes_in_the_middle_of_a_heap_snapshot(rt: Runtime) -> None:
     # More than what may be on its way to one client.
-    rt.eval("globalThis.kept = []; for (let n = 0; n < 400000; n++) kept.push({['key' + n]: 'value' + n}); 1")
+    rt.eval("globalThis.kept = []; for (let n = 0; n < 75000; n++) kept.push('x'.repeat(990) + n); 1")
     with cdp.Client(rt) as client:
         client.send("HeapProfiler.takeHeapSnapshot", reportProgress=False)
         client.message()
-    assert rt.eval("kept.length", timeout=60) == 400000
+    assert rt.eval("kept.length", timeout=60) == 75000
 
 
 def test_two_clients_and_one_goes(rt: Runtime, client: cdp.Client) -> None:
@@ -395,8 +406,7 @@ def test_an_endless_evaluation_of_the_client(rt: Runtime, client: cdp.Client) ->
 
 
 def test_the_client_stops_an_evaluation_of_the_host(rt: Runtime, client: cdp.Client) -> None:
-    with beside(rt, lambda: rt.eval(SPIN, timeout=60)) as result:
-        wait_until(result.running)
+    with spinning(rt) as result:
         client.call("Runtime.terminateExecution")
         with pytest.raises(RuntimeTerminated):
             result.result(20)

@@ -233,7 +233,7 @@ async def test_a_snapshot_while_javascript_runs(rt: Runtime, tmp_path: Path) -> 
     await asyncio.sleep(0.02)
     path = await rt.heap_snapshot(os.fspath(tmp_path / "busy.heapsnapshot"))
     assert not busy.done()
-    assert "spin" in json.loads(path.read_text())["strings"]
+    assert '"spin"' in path.read_text()
     busy.cancel()
     await outcome(busy)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import cdp  # noqa: E402
+import cdp
 
-import jsrun  # noqa: E402
+import jsrun
 
 rt = jsrun.Runtime(inspector=jsrun.InspectorConfig(port=0))
 client = cdp.Client(rt)

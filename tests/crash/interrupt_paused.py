@@ -1,4 +1,4 @@
-"""Ctrl-C while a blocking evaluation is paused in a debugger, and while it waits for one: it is raised, and the runtime goes on."""
+"""Ctrl-C while a blocking evaluation is paused in a debugger, or waits for one: the runtime goes on."""
 
 import os
 import signal
@@ -8,9 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import cdp  # noqa: E402
+import cdp
 
-import jsrun  # noqa: E402
+import jsrun
 
 with jsrun.Runtime(inspector=jsrun.InspectorConfig(port=0)) as rt, cdp.Client(rt) as client:
     client.debug()
