@@ -165,6 +165,13 @@ def test_console_calls_arrive_with_the_callers_place(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == "careful { a: 1 }\n"
 
 
+def test_what_was_said_before_a_client_came_arrives(rt: Runtime) -> None:
+    rt.eval("console.log('early')")
+    with cdp.Client(rt) as client:
+        client.call("Runtime.enable")
+        assert client.event("Runtime.consoleAPICalled")["args"][0]["value"] == "early"
+
+
 def test_a_console_that_is_inspected_looks_the_same(rt: Runtime) -> None:
     with Runtime() as plain:
         for code in (
@@ -408,6 +415,15 @@ def test_an_endless_evaluation_of_the_client(rt: Runtime, client: cdp.Client) ->
 def test_the_client_stops_an_evaluation_of_the_host(rt: Runtime, client: cdp.Client) -> None:
     with spinning(rt) as result:
         client.call("Runtime.terminateExecution")
+        with pytest.raises(RuntimeTerminated):
+            result.result(20)
+    assert rt.eval("6 * 7") == 42
+
+
+def test_resuming_only_to_end(rt: Runtime, client: cdp.Client) -> None:
+    with beside(rt, lambda: rt.eval("debugger; 42")) as result:
+        client.paused()
+        client.call("Debugger.resume", terminateOnResume=True)
         with pytest.raises(RuntimeTerminated):
             result.result(20)
     assert rt.eval("6 * 7") == 42

@@ -157,8 +157,8 @@ pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> 
     isolate.set_allow_atomics_wait(false);
     limits::watch_heap(isolate, &state);
     limits::remember_state(&state);
-    state.inspection.begin(&state);
     let mut engine = Engine { state, runtime, internals, start };
+    engine.scoped(|scope, state| state.inspection.begin(scope, state));
     engine.replay()?;
     Ok(engine)
 }

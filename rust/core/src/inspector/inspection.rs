@@ -37,9 +37,11 @@ pub(crate) struct Inspection {
 }
 
 impl Inspection {
-    /// Holds user code back from here on, if the configuration says so.
-    pub(crate) fn begin(&self, state: &State) {
+    /// Before anything runs: makes the inspector, if clients may come, so that they find what was said before; and holds user code back from here
+    /// on, if the configuration says so.
+    pub(crate) fn begin(&self, scope: &mut v8::PinScope<'_, '_>, state: &State) {
         if let Some(options) = &state.shared.config.inspector {
+            self.agent(scope, state);
             let _ = self.waiting.set(Cell::new(options.wait_for_connection));
             let _ = self.break_next.set(Cell::new(options.break_on_next_statement));
         }
@@ -140,6 +142,11 @@ impl Inspection {
             tell(&session, &json!({"id": said.call, "error": error}));
             return;
         }
+        if said.method == "Debugger.resume" && self.paused.get() && ends_on_resume(&said.text) {
+            state.stop_running(scope);
+            session.dispatch(&json!({"id": said.call, "method": said.method}).to_string());
+            return;
+        }
         match said.method.as_str() {
             "Debugger.enable" => session.debugs.set(true),
             "Debugger.disable" => session.debugs.set(false),
@@ -184,6 +191,12 @@ impl Inspection {
             agent.shut(scope, state);
         }
     }
+}
+
+/// Whether the client wants what is paused to end. V8's own way leaves no cause.
+fn ends_on_resume(text: &str) -> bool {
+    let message = serde_json::from_str::<serde_json::Value>(text);
+    message.is_ok_and(|message| message["params"]["terminateOnResume"] == true)
 }
 
 fn tell(session: &Session, answer: &serde_json::Value) {
