@@ -6,8 +6,10 @@ from ._api import bind_function, bind_object, eval, eval_async
 from ._buffers import SharedBuffer, share, transfer
 from ._config import RuntimeConfig
 from ._context import close_default_runtime, get_default_runtime
+from ._inspector import InspectorConfig, InspectorEndpoints
 from ._jsrun import JsFunction, JsPromise
 from ._pool import PoolStats, RuntimePool
+from ._profile import Coverage, CpuProfile, FunctionCoverage, FunctionTime, HeapSnapshot, ScriptCoverage
 from ._runtime import Runtime
 from ._snapshot import SnapshotBuilder
 from ._source import PyStreamSource
@@ -20,6 +22,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ConsoleMessage",
+    "Coverage",
+    "CpuProfile",
+    "FunctionCoverage",
+    "FunctionTime",
+    "HeapSnapshot",
+    "InspectorConfig",
+    "InspectorEndpoints",
     "JsFunction",
     "JsMap",
     "JsPromise",
@@ -33,6 +42,7 @@ __all__ = [
     "RuntimeConfig",
     "RuntimePool",
     "RuntimeStats",
+    "ScriptCoverage",
     "SharedBuffer",
     "SnapshotBuilder",
     "bind_function",

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from ._inspector import InspectorConfig
 from ._jsrun import check_import_map
 from ._types import ConsoleMessage
 from .errors import JavaScriptError
@@ -32,6 +33,7 @@ class RuntimeConfig:
         timeout: deadline of every operation that names none (int, float or timedelta).
         enable_console: whether JavaScript's ``console`` writes to `sys.stdout` and `sys.stderr` (or to `on_console`);
             without it ``console`` is there and silent.
+        inspector: where debuggers reach the runtime; nowhere when ``None``.
         max_buffer_bytes: limit of array buffers, which live outside the heap; 512 MiB when ``None``.
         max_serialization_depth: deepest nesting that crosses, 1 to 2000; 100 when ``None``.
         max_serialization_bytes: largest encoded value that crosses; 10 MiB when ``None``.
@@ -66,6 +68,7 @@ class RuntimeConfig:
     bootstrap: str | None = None
     timeout: float | datetime.timedelta | None = None
     enable_console: bool | None = False
+    inspector: InspectorConfig | None = None
     # Positions up to here are those of jsrun 0.3; what follows is named.
     _: dataclasses.KW_ONLY
     max_buffer_bytes: int | None = None
@@ -90,6 +93,8 @@ class RuntimeConfig:
         self._check_console()
         if self.buffers not in {"copy", "share"}:
             raise ValueError(f"buffers must be 'copy' or 'share', got {self.buffers!r}")
+        if self.inspector is not None and not isinstance(self.inspector, InspectorConfig):
+            raise TypeError(f"inspector must be an InspectorConfig, got {type(self.inspector).__name__}")
         if self.snapshot is not None and not isinstance(self.snapshot, bytes):
             raise TypeError(f"snapshot must be bytes, got {type(self.snapshot).__name__}")
         self._check_code_cache()

@@ -13,6 +13,7 @@ from typing import Any
 from ._binding import BindingMethods
 from ._config import RuntimeConfig, Timeout, resolve
 from ._creation import Creation
+from ._inspector import InspectionMethods
 from ._jsrun import Isolate
 from ._modules import ModuleMethods
 from ._source import StreamMethods
@@ -22,7 +23,7 @@ from .errors import RuntimeClosed
 _open: weakref.WeakSet[Runtime] = weakref.WeakSet()
 
 
-class Runtime(BindingMethods, ModuleMethods, StreamMethods):
+class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods):
     """A JavaScript runtime: one V8 isolate on a thread of its own.
 
     It belongs to no event loop and no thread: any of them may use it, at the same time. Any number of operations is in
@@ -36,6 +37,7 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods):
     Raises:
         TypeError, ValueError: an option is wrong.
         OSError: the operating system refused a thread or a descriptor.
+        InspectorError: the inspector cannot listen where its configuration says.
         JavaScriptError: the bootstrap script threw.
 
     Example:

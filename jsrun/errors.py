@@ -123,7 +123,7 @@ class SnapshotError(JsrunError):
 
 
 class InspectorError(JsrunError):
-    """The inspector could not be started."""
+    """The inspector could not be started, or could not do what was asked."""
 
 
 class UnhandledRejectionWarning(RuntimeWarning):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,18 @@ PROGRAMS = sorted((Path(__file__).parent / "must_run").glob("*.py"))
 
 
 def test_programs_are_here() -> None:
-    assert [program.name[:2] for program in PROGRAMS] == ["01", "02", "03", "04", "05", "06", "08", "09"]
+    assert [program.name[:2] for program in PROGRAMS] == ["01", "02", "03", "04", "05", "06", "07", "08", "09"]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.stem)
 def test_program(program: Path, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(program)], cwd=tmp_path, capture_output=True, text=True, timeout=60
-    )
+    command = [sys.executable, "-W", "error", str(program)]
+    for _ in range(20):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        # Port 9229 is whose it is: another suite, or a debugger's, for a moment.
+        if "another process has the port" not in done.stderr:
+            break
+        time.sleep(1)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "ok"
     assert done.stderr == ""

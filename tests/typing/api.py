@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from typing_extensions import assert_type
@@ -13,7 +14,10 @@ import jsrun
 from jsrun import (
     ConversionError,
     DeadlockError,
+    FunctionTime,
     HeapLimitExceeded,
+    InspectorConfig,
+    InspectorEndpoints,
     JavaScriptError,
     JavaScriptTimeout,
     JsFunction,
@@ -50,6 +54,24 @@ def configuration() -> RuntimeConfig:
         permissions=("fs",),
         on_unhandled_rejection=report,
     )
+
+
+def debugging() -> RuntimeConfig:
+    InspectorConfig("localhost", 0)
+    return RuntimeConfig(inspector=InspectorConfig(port=0, wait_for_connection=True, display_name="app"))
+
+
+async def profiling(rt: Runtime) -> None:
+    assert_type(rt.inspector_endpoints(), InspectorEndpoints | None)
+    async with rt.cpu_profile(interval=0.01) as profile:
+        pass
+    with rt.cpu_profile() as profile, rt.coverage() as coverage:
+        assert_type(profile, jsrun.CpuProfile)
+    assert_type(profile.top(3), list[FunctionTime])
+    assert_type(profile.save("a.cpuprofile"), Path)
+    assert_type(coverage.scripts, list[jsrun.ScriptCoverage])
+    assert_type(await rt.heap_snapshot("a.heapsnapshot"), Path)
+    assert_type(rt.heap_snapshot(Path("a")).wait(), Path)
 
 
 def blocking() -> None:

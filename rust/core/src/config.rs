@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::inspector::InspectorOptions;
 use crate::modules::ImportMap;
 
 /// Limits and options of one isolate. All sizes are bytes.
@@ -34,6 +35,8 @@ pub struct Config {
     pub console_values: bool,
     /// Whether the host gets the memory of array buffers, and not a copy.
     pub share_buffers: bool,
+    /// Where debuggers reach the isolate; nowhere when `None`.
+    pub inspector: Option<InspectorOptions>,
     /// Deepest nesting that converts.
     pub max_depth: usize,
     /// Largest encoded value, in bytes.
@@ -64,6 +67,7 @@ impl Default for Config {
             console: false,
             console_values: false,
             share_buffers: false,
+            inspector: None,
             max_depth: 100,
             max_bytes: 10 << 20,
             stream_ahead: 32,

@@ -47,6 +47,12 @@ pub enum Error {
     /// A snapshot could not be made or used.
     #[error("{0}")]
     Snapshot(String),
+    /// The inspector could not be started, or could not do what was asked.
+    #[error("{0}")]
+    Inspector(String),
+    /// A file that the host opened could not be written.
+    #[error("cannot write the file: {0}")]
+    File(std::io::Error),
     /// JavaScript threw.
     #[error("{}", .0.headline())]
     JavaScript(Box<JsException>),

@@ -4,6 +4,7 @@
 //! - [`isolate`]: the handle, the thread, the loop; starts everything.
 //! - [`commands`]: what can be asked, one file each.
 //! - `engine`: one isolate's inside, `host` its calls to the outside, `limits` how it is stopped.
+//! - [`inspector`]: debuggers, profilers and their sockets.
 //! - `modules`: ES modules, their loading and linking.
 //! - [`stream`]: chunks in both directions.
 //! - `source_maps`: original places for stack traces.
@@ -23,6 +24,7 @@ mod convert;
 mod engine;
 pub mod error;
 mod host;
+pub mod inspector;
 pub mod isolate;
 mod limits;
 pub mod memory;

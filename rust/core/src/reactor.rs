@@ -18,7 +18,7 @@ pub fn handle() -> io::Result<&'static Handle> {
         return Ok(runtime.handle());
     }
     let runtime =
-        Builder::new_multi_thread().worker_threads(1).thread_name("jsrun-reactor").on_thread_start(block_signals).enable_time().build()?;
+        Builder::new_multi_thread().worker_threads(1).thread_name("jsrun-reactor").on_thread_start(block_signals).enable_all().build()?;
     Ok(REACTOR.get_or_init(|| runtime).handle())
 }
 

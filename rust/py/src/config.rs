@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::timeout;
+use crate::{inspector, timeout};
 
 /// JavaScript source as a string value.
 pub(crate) fn source(code: &Bound<'_, PyAny>) -> PyResult<Value> {
@@ -47,6 +47,7 @@ pub(crate) fn config(options: &Bound<'_, PyAny>) -> PyResult<Config> {
         code_cache: options.getattr("code_cache")?.extract()?,
         console: options.getattr("enable_console")?.extract::<Option<bool>>()?.unwrap_or(false),
         console_values: !options.getattr("on_console")?.is_none(),
+        inspector: inspector::options(&options.getattr("inspector")?)?,
         max_depth: size("max_serialization_depth")?.unwrap_or(base.max_depth),
         max_bytes: size("max_serialization_bytes")?.unwrap_or(base.max_bytes),
         stream_ahead: size("stream_high_water_mark")?.unwrap_or(base.stream_ahead),

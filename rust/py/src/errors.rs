@@ -48,6 +48,8 @@ pub(crate) fn to_exception(py: Python<'_>, error: Error, shared: &Arc<Shared>) -
         Error::Timeout(_) => &imports::TIMEOUT,
         Error::HeapLimit { .. } => &imports::HEAP_LIMIT,
         Error::Snapshot(_) => &imports::SNAPSHOT_ERROR,
+        Error::Inspector(_) => &imports::INSPECTOR_ERROR,
+        Error::File(source) => return PyOSError::new_err((source.raw_os_error(), text)),
         Error::Lost => &imports::LOST,
         Error::Deadlock(_) => &imports::DEADLOCK,
         Error::Panic(_) => &imports::JSRUN_ERROR,

@@ -70,5 +70,6 @@ pub(crate) static DEADLOCK: Import = Import::new("jsrun.errors", "DeadlockError"
 pub(crate) static CONVERSION: Import = Import::new("jsrun.errors", "ConversionError");
 pub(crate) static MODULE_ERROR: Import = Import::new("jsrun.errors", "ModuleError");
 pub(crate) static SNAPSHOT_ERROR: Import = Import::new("jsrun.errors", "SnapshotError");
+pub(crate) static INSPECTOR_ERROR: Import = Import::new("jsrun.errors", "InspectorError");
 pub(crate) static LOST: Import = Import::new("jsrun.errors", "OperationLost");
 pub(crate) static JSRUN_ERROR: Import = Import::new("jsrun.errors", "JsrunError");

@@ -22,7 +22,7 @@ use crate::convert::{Pending, from_py};
 use crate::errors::to_exception;
 use crate::folder::PackageFolder;
 use crate::operation::Operation;
-use crate::{config, host, imports, table, timeout};
+use crate::{config, host, imports, inspector, table, timeout};
 
 /// How long a blocking `close()` waits for the isolate's thread.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
@@ -76,6 +76,11 @@ impl Isolate {
     /// Number of the isolate in this process.
     pub(crate) fn number(&self) -> u64 {
         self.shared.id
+    }
+
+    /// What other threads see of the isolate.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Host callables and exceptions that the engine refers to.
@@ -267,6 +272,11 @@ impl Isolate {
 
     fn is_closed(&self) -> bool {
         self.shared.is_closing()
+    }
+
+    /// Where debuggers connect.
+    fn endpoints<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        inspector::endpoints(py, &self.shared)
     }
 
     /// Figures for `get_stats`.

@@ -11,6 +11,7 @@ mod folder;
 mod function;
 mod host;
 mod imports;
+mod inspector;
 mod isolate;
 mod memory;
 mod operation;
@@ -33,6 +34,8 @@ mod _jsrun {
     use super::folder::PackageFolder;
     #[pymodule_export]
     use super::function::{JsFunction, JsPromise};
+    #[pymodule_export]
+    use super::inspector::InspectorSession;
     #[pymodule_export]
     use super::isolate::{Isolate, live_isolates, v8_version};
     #[pymodule_export]

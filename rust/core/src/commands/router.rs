@@ -8,6 +8,7 @@ use super::{AwaitPromise, Bind, Call, Eval, EvalModule, Read, Tell};
 use crate::engine::{Run, State};
 use crate::error::Error;
 use crate::host::settle_call;
+use crate::inspector::{self, Inspect};
 use crate::isolate::Message;
 use crate::reply::Ticket;
 use crate::snapshot::Source;
@@ -32,6 +33,8 @@ pub enum Command {
     Bind(Bind),
     /// End the isolate, and make a snapshot of it: whether module, name and text of everything it was made from.
     Snapshot(Vec<(bool, String, String)>),
+    /// Ask the inspector, on the host's behalf.
+    Inspect(Inspect),
 }
 
 impl Command {
@@ -44,8 +47,8 @@ impl Command {
             Self::Read(command) => command.run(scope, state),
             Self::Tell(command) => command.run(scope, state),
             Self::Bind(command) => command.run(scope, state),
-            // Taken out before: it ends the isolate.
-            Self::Snapshot(_) => Err(Error::Closed),
+            // Taken out before: one ends the isolate, the other goes through the inspector's inbox.
+            Self::Snapshot(_) | Self::Inspect(_) => Err(Error::Closed),
         }
     }
 }
@@ -63,6 +66,7 @@ pub(crate) fn serve(scope: &mut v8::PinScope<'_, '_>, state: &State, message: Me
         Message::Leave(stream, why) => state.leave_stream(scope, stream, why),
         Message::Home => state.redeliver(),
         Message::Wake => {}
+        Message::Inspect => inspector::serve(scope, state),
     }
     state.tidy(scope);
 }
@@ -91,6 +95,10 @@ fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>,
     if let Some(cause) = state.shared.stopped().or_else(|| ticket.stop.get()) {
         state.shared.unwatch(&ticket);
         ticket.answer(Err(state.error_for(&ticket, cause)));
+        return;
+    }
+    if state.inspection.holds(&ticket, &command) {
+        state.inspection.hold(Message::Request(ticket, command));
         return;
     }
     if let Command::Snapshot(sources) = command {

@@ -103,7 +103,9 @@ impl Engine {
 
     /// Lets go of everything that is not V8's, in the order V8 wants.
     pub(super) fn strip(self) -> (Owner, Start) {
-        let Self { state, mut runtime, internals, start } = self;
+        let mut engine = self;
+        engine.scoped(|scope, state| state.inspection.shut(scope, state));
+        let Self { state, mut runtime, internals, start } = engine;
         drop(internals);
         state.clear();
         limits::unwatch_heap(runtime.v8_isolate(), &state);
@@ -156,6 +158,7 @@ pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> 
     limits::watch_heap(isolate, &state);
     limits::remember_state(&state);
     let mut engine = Engine { state, runtime, internals, start };
+    engine.scoped(|scope, state| state.inspection.begin(scope, state));
     engine.replay()?;
     Ok(engine)
 }

@@ -15,7 +15,8 @@ pub(crate) fn evaluate<'s>(
     filename: &str,
 ) -> Result<Run<'s>, Error> {
     let name = v8::String::new(scope, filename).unwrap_or_else(|| v8::String::empty(scope));
-    let origin = v8::ScriptOrigin::new(scope, name.into(), 0, 0, false, -1, None, false, false, false, None);
+    // Of no foreign origin: debuggers may see the exceptions it throws.
+    let origin = v8::ScriptOrigin::new(scope, name.into(), 0, 0, true, -1, None, false, false, false, None);
     let (script, anew) = {
         v8::tc_scope!(let tc, scope);
         let compile = |scope: &v8::PinScope<'s, '_>, source: &mut _, options| {

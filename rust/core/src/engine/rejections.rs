@@ -57,6 +57,7 @@ impl State {
                 continue;
             }
             let reason = promise.result(scope);
+            crate::inspector::thrown(scope, self, reason);
             let exception = describe(scope, self, reason, None);
             self.deliver_for(rejection.owner, Item::Report(Arc::clone(&self.shared), Report::UnhandledRejection(Box::new(exception))));
         }

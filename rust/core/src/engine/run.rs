@@ -232,6 +232,21 @@ impl State {
         }
     }
 
+    /// Whether JavaScript is on this thread's stack.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.entries.borrow().is_empty()
+    }
+
+    /// A debugger stops the JavaScript that it interrupted or paused; the isolate goes on.
+    pub(crate) fn stop_running(&self, scope: &mut v8::PinScope<'_, '_>) {
+        let entry = self.entries.borrow().last().and_then(|top| if top.checkpoint { None } else { top.ticket.clone() });
+        let owner = || self.live.borrow().get(&self.current_owner(scope)?).cloned();
+        if let Some(ticket) = entry.or_else(owner) {
+            self.shared.mark_stop(&ticket, Cause::Terminated);
+        }
+        self.terminate(scope);
+    }
+
     /// Runs in V8's near-heap-limit callback: marks who must stop for it.
     pub(crate) fn heap_limit_reached(&self) {
         self.heap_exceeded.set(true);

@@ -228,7 +228,7 @@ impl State {
 
     /// Ends every operation, for good.
     pub(crate) fn end_all(&self, cause: Cause) {
-        for message in self.deferred.take() {
+        for message in self.deferred.take().into_iter().chain(self.inspection.take_held()) {
             self.shared.refuse(message);
         }
         self.end_streams(cause);

@@ -17,6 +17,7 @@ use crate::code_cache::CodeCache;
 use crate::completion::Queue;
 use crate::error::Error;
 use crate::host::HostRef;
+use crate::inspector::Inspection;
 use crate::isolate::{CallOutcome, Message, Shared};
 use crate::limits::{Buffers, Thrash};
 use crate::modules::Modules;
@@ -113,6 +114,8 @@ pub(crate) struct State {
     pub(crate) thrash: Thrash,
     /// The heap limit was reached.
     pub(super) heap_exceeded: Cell<bool>,
+    /// Debuggers and profilers.
+    pub(crate) inspection: Inspection,
     /// Microtask checkpoints on the stack.
     pub(super) checkpoints: Cell<u32>,
 }
@@ -178,6 +181,7 @@ impl State {
             near_limit: Cell::default(),
             thrash: Thrash::default(),
             heap_exceeded: Cell::default(),
+            inspection: Inspection::default(),
             checkpoints: Cell::default(),
         }
     }

@@ -122,7 +122,8 @@ impl Driver {
         if let Some(since) = self.asleep_since.take() {
             self.engine.state.learn(since.elapsed());
         }
-        self.dirty |= matches!(message, Message::Request(..) | Message::Answer(..) | Message::Resume(_) | Message::Leave(..));
+        self.dirty |=
+            matches!(message, Message::Request(..) | Message::Answer(..) | Message::Inspect | Message::Resume(_) | Message::Leave(..));
         if self.dirty {
             self.looks_done = 0;
             self.look = None;

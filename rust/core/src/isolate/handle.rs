@@ -63,6 +63,7 @@ impl Start {
         let reactor = crate::reactor::handle()?;
         reactor.spawn(crate::limits::watch_isolate(Arc::downgrade(&shared)));
         let unstarted = Arc::clone(&shared);
+        crate::inspector::offer(&shared).inspect_err(|_| unstarted.mark_finished())?;
         root::start(name, Box::new(move || thread::body(&shared, mailbox, ready))).map_err(|error| {
             unstarted.mark_finished();
             Error::Resource(error)

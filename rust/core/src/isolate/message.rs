@@ -33,4 +33,6 @@ pub enum Message {
     Home,
     /// Look at the flags and release lists.
     Wake,
+    /// Look at the inspector's inbox.
+    Inspect,
 }

@@ -3,6 +3,7 @@
 mod driver;
 mod handle;
 mod message;
+mod releases;
 mod root;
 mod shared;
 mod spares;

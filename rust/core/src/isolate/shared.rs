@@ -15,6 +15,7 @@ use crate::commands::Command;
 use crate::completion::Queue;
 use crate::config::Config;
 use crate::error::{Error, JsException};
+use crate::inspector::{self, Inbox, Target};
 use crate::limits::{self, Watchdog};
 use crate::reply::{CallId, Cause, CauseCell, OpId, Ticket};
 use crate::stats::Counters;
@@ -47,9 +48,9 @@ pub struct Shared {
     /// V8's thread-safe handle.
     v8: OnceLock<v8::IsolateHandle>,
     /// Handle-table entries to free, posted from any thread.
-    releases: Mutex<Vec<u64>>,
+    pub(super) releases: Mutex<Vec<u64>>,
     /// Host objects that the engine dropped, for the host to collect.
-    host_releases: Mutex<Vec<u64>>,
+    pub(super) host_releases: Mutex<Vec<u64>>,
     /// Deadlines and stops.
     pub(crate) watchdog: Arc<Watchdog>,
     inline_host: Option<Arc<dyn InlineHost>>,
@@ -57,6 +58,10 @@ pub struct Shared {
     pub spares: Spares,
     /// Buffers for the stores of array buffers.
     pub stores: Arc<Spares>,
+    /// What debuggers and profilers want.
+    pub(crate) inbox: Inbox,
+    /// Where debuggers find the isolate.
+    pub(crate) target: OnceLock<Arc<Target>>,
     /// Figures for statistics.
     pub counters: Counters,
 }
@@ -83,6 +88,8 @@ impl Shared {
             inline_host,
             spares: Spares::for_values(),
             stores: Arc::new(Spares::for_stores()),
+            inbox: Inbox::default(),
+            target: OnceLock::new(),
             counters: Counters::default(),
         };
         (Arc::new(shared), receiver)
@@ -250,6 +257,7 @@ impl Shared {
         if let Some(handle) = self.v8.get() {
             limits::fire(handle);
         }
+        self.inbox.poke();
     }
 
     pub(crate) fn set_v8_handle(&self, handle: v8::IsolateHandle) {
@@ -288,6 +296,8 @@ impl Shared {
         self.closing.store(true, Ordering::Release);
         // Before and after: what is queued now is answered before anyone hears of the end, and what comes later is thrown away by its sender.
         self.throw_away();
+        self.close_inbox();
+        inspector::withdraw(self);
         *self.finished.lock() = true;
         self.finished_signal.notify_all();
         // The loop's descriptor must not live as long as handles into this isolate do.
@@ -323,39 +333,7 @@ impl Shared {
         }
     }
 
-    // ---- releases ------------------------------------------------------------------------------------------------
-
-    /// Frees a handle-table entry, from any thread.
-    pub(crate) fn post_release(&self, id: u64) {
-        if root::is_forked() {
-            return;
-        }
-        let first = {
-            let mut releases = self.releases.lock();
-            releases.push(id);
-            releases.len() == 1
-        };
-        if first && !self.is_closing() {
-            self.post(Message::Wake);
-        }
-    }
-
-    pub(crate) fn take_releases(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.releases.lock())
-    }
-
-    /// The engine dropped its last reference to a host object.
-    pub(crate) fn post_host_release(&self, id: u64) {
-        self.host_releases.lock().push(id);
-    }
-
-    /// Host objects to free: called by the host on its own threads.
-    pub fn take_host_releases(&self) -> Vec<u64> {
-        if root::is_forked() {
-            return Vec::new();
-        }
-        std::mem::take(&mut *self.host_releases.lock())
-    }
+    // ---- requests --------------------------------------------------------------------------------------------------
 
     /// A ticket for an operation of this isolate, with the configured timeout unless another is given.
     pub fn ticket(&self, queue: Arc<Queue>, blocking: bool, timeout: Option<Duration>, chain: Option<CallId>) -> Arc<Ticket> {
@@ -378,7 +356,10 @@ impl Shared {
         }
         // From here on, so that time spent queueing counts.
         self.watch(&ticket);
-        self.post(Message::Request(ticket, command));
+        match command {
+            Command::Inspect(inspect) => self.inspect(ticket, inspect),
+            command => self.post(Message::Request(ticket, command)),
+        }
         Ok(())
     }
 }

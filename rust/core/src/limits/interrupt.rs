@@ -8,6 +8,7 @@ use std::rc::{Rc, Weak};
 use deno_core::v8;
 
 use crate::engine::State;
+use crate::inspector;
 
 thread_local! {
     /// The state of the isolate on this thread: there is at most one.
@@ -35,9 +36,14 @@ unsafe extern "C" fn on_interrupt(isolate: v8::UnsafeRawIsolatePtr, _: *mut c_vo
     // SAFETY: V8 passes the isolate that runs on this thread.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(isolate) };
     super::heap::look_again(&mut isolate, &state);
+    state.shared.inbox.interrupt_taken();
     let stop = {
         v8::scope_with_context!(let scope, &mut isolate, &state.context);
-        state.should_terminate(scope)
+        // What a debugger wants may be to stop it.
+        state.should_terminate(scope) || {
+            inspector::interrupted(scope, &state);
+            state.should_terminate(scope)
+        }
     };
     if stop {
         state.terminate(&mut isolate);

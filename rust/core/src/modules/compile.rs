@@ -61,7 +61,7 @@ pub(super) fn compile<'s>(scope: &mut v8::PinScope<'s, '_>, key: &Key, source: v
 
 fn code<'s>(scope: &mut v8::PinScope<'s, '_>, key: &Key, text: v8::Local<'s, v8::String>) -> Result<Compiled<'s>, Refused> {
     let name = v8::String::new(scope, &url_of(&key.name)).ok_or(Refused::Threw)?;
-    let origin = v8::ScriptOrigin::new(scope, name.into(), 0, 0, false, -1, None, false, false, true, None);
+    let origin = v8::ScriptOrigin::new(scope, name.into(), 0, 0, true, -1, None, false, false, true, None);
     let compile = |scope: &v8::PinScope<'s, '_>, source: &mut _, options| {
         v8::script_compiler::compile_module2(scope, source, options, v8::script_compiler::NoCacheReason::NoReason)
     };

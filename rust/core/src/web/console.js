@@ -1,16 +1,18 @@
 // `console`: formatted by deno_web's inspector, sent to the host with its level. Silent where the host does not listen.
 
-import { primordials } from "ext:core/mod.js";
+import { core, primordials } from "ext:core/mod.js";
 
 const {
   ArrayPrototypeForEach,
   ArrayPrototypeSlice,
   DateNow,
+  FunctionPrototypeBind,
   MapPrototypeDelete,
   MapPrototypeGet,
   MapPrototypeSet,
   NumberPrototypeToFixed,
   ObjectDefineProperty,
+  ObjectKeys,
   ReflectApply,
   SafeMap,
   StringPrototypeRepeat,
@@ -29,6 +31,26 @@ const LEVELS = {
   warn: "warning",
   error: "error",
 };
+
+// Debuggers hear of every call as well, with the caller as its place: no frame of this file is between.
+export function inspectConsole(console) {
+  ArrayPrototypeForEach(ObjectKeys(core.v8Console), (name) => {
+    const heard = core.v8Console[name];
+    const own = console[name];
+    if (typeof heard !== "function") {
+      return;
+    }
+    const value = typeof own === "function" ? FunctionPrototypeBind(core.callConsole, console, heard, own) : heard;
+    ObjectDefineProperty(value, "name", { __proto__: null, value: name, configurable: true });
+    ObjectDefineProperty(console, name, {
+      __proto__: null,
+      value,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
+  });
+}
 
 export function makeConsole(inspector, hostOf) {
   const counts = new SafeMap();

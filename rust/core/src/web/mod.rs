@@ -6,4 +6,4 @@ mod offer;
 
 pub(crate) use extension::{extensions, report_to};
 pub(crate) use flood::{Admitted, Flood};
-pub(crate) use offer::{SETUP, STREAMS, lend};
+pub(crate) use offer::{SETUP, STREAMS, lend, uuid};

@@ -31,6 +31,11 @@ pub(crate) fn lend(scope: &mut v8::PinScope<'_, '_>, state: &State, setup: v8::L
         let key = v8::String::new(scope, name).ok_or_else(refused)?;
         offer.set(scope, key.into(), function.into()).ok_or_else(refused)?;
     }
+    if state.shared.config.inspector.is_some() {
+        let key = v8::String::new(scope, "inspected").ok_or_else(refused)?;
+        let yes = v8::Boolean::new(scope, true).into();
+        offer.set(scope, key.into(), yes).ok_or_else(refused)?;
+    }
     let undefined = v8::undefined(scope).into();
     setup.call(scope, undefined, &[offer.into()]).ok_or_else(refused)?;
     Ok(())
@@ -66,6 +71,7 @@ fn on_uncaught<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackA
 /// Nobody caught it, and no operation is at fault.
 fn uncaught<'s>(scope: &mut v8::PinScope<'s, '_>, error: v8::Local<'s, v8::Value>) {
     let state = state_of(scope);
+    crate::inspector::thrown(scope, &state, error);
     let exception = describe(scope, &state, error, None);
     let owner = state.current_owner(scope);
     state.deliver_for(owner, Item::Report(Arc::clone(&state.shared), Report::Uncaught(Box::new(exception))));
@@ -95,7 +101,7 @@ fn fill(scope: &mut v8::PinScope<'_, '_>, view: v8::Local<'_, v8::ArrayBufferVie
 }
 
 /// A version 4 UUID (RFC 9562).
-fn uuid() -> Option<String> {
+pub(crate) fn uuid() -> Option<String> {
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes).ok()?;
     bytes[6] = (bytes[6] & 0x0F) | 0x40;
