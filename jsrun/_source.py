@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Generator, Iterable
 from typing import Any, Final
 
 from . import _bridge, _portal
@@ -15,6 +16,7 @@ from .errors import ConversionError
 _MORE: Final = 0
 _DONE: Final = 1
 _FAILED: Final = 2
+_NOTHING: Final = object()
 # Bytes after which a batch goes out, whatever was asked for.
 _MOST_BYTES: Final = 1 << 20
 _AHEAD: Final = 16
@@ -114,9 +116,9 @@ async def _each(iterable: Iterable[Any]) -> AsyncIterator[Any]:
         for item in iterator:
             yield item
     finally:
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            close()
+        # Not of a file, which its owner closes.
+        if isinstance(iterator, Generator):
+            iterator.close()
 
 
 async def _on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> Any:
@@ -152,9 +154,7 @@ class Pump:
 
     feed: Feed
 
-    def __init__(
-        self, iterator: AsyncIterator[Any], loop: asyncio.AbstractEventLoop, bridge: LoopBridge
-    ) -> None:
+    def __init__(self, iterator: AsyncIterator[Any], loop: asyncio.AbstractEventLoop, bridge: LoopBridge) -> None:
         self.loop = loop
         self.bridge = bridge
         self._iterator = iterator
@@ -177,7 +177,7 @@ class Pump:
         self._wanted = max(1, count - len(self.feed))
         self._asked = self.loop.create_future()
         if self._task is None:
-            self._task = self._context.run(self.loop.create_task, self._run())
+            self._start(self._run())
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
         self._send()
@@ -195,15 +195,28 @@ class Pump:
 
     def leave(self) -> None:
         """Stop the iterator without waiting, from any thread."""
-        if self._ending is None and not self._left and not self.loop.is_closed():
+        if self._ending is not None or self._left:
+            return
+        # The loop may be closed, and with it the iterator.
+        with contextlib.suppress(RuntimeError):
             _portal.call_on(self.loop, self._leave)
 
     def _leave(self) -> None:
-        self._stop()
-        if self._task is None:
-            self._task = self._context.run(self.loop.create_task, self._close_iterator())
+        if self._task is None and not self._left:
+            self._left = True
+            self._start(self._close_iterator())
+        else:
+            self._stop()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._task = self._context.run(self.loop.create_task, work)
+        # A closed loop drops its tasks: JavaScript is told, the log is not.
+        self._task._log_destroy_pending = False  # type: ignore[attr-defined]
 
     def _stop(self) -> None:
+        """Stop the task, once: its iterator may need time to end."""
+        if self._left:
+            return
         self._left = True
         if self._task is None or self._ending is not None:
             return
@@ -228,51 +241,72 @@ class Pump:
             if not self._left:
                 # Not JavaScript's doing: the loop is being shut down.
                 self._fail(error)
+                await self._end()
                 raise
+        except GeneratorExit:
+            # The loop is closed: nothing can be awaited any more.
+            self.feed.close()
+            raise
         except BaseException as error:
             self._fail(error)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                await self._end()
                 raise
+        await self._end()
+
+    async def _end(self) -> None:
+        """Close the iterator, then tell who asked."""
+        if self._ending is None:
+            self._ending = _DONE
+        try:
+            await self._close_iterator()
         finally:
-            if self._ending is None:
-                self._ending = _DONE
-            self.feed.close()
-            try:
-                await self._close_iterator()
-            finally:
-                self._send()
+            self._send()
 
     async def _take_all(self) -> None:
-        iterator = self._iterator
         while not self._left:
-            if self._wanted <= 0:
-                self._send()
-                self._idle = self.loop.create_future()
-                await self._idle
-                continue
             try:
-                chunk = await iterator.__anext__()
+                chunk = await (self._iterator.__anext__() if self._wanted > 0 else self._pause())
             except StopAsyncIteration:
                 self._ending = _DONE
                 return
-            first = not len(self.feed)
-            self._taken += 1
-            try:
-                size = self.feed.add(chunk)
-            except ConversionError as error:
-                raise ConversionError(f"chunk {self._taken} of the stream: {error}") from error.__cause__
-            self._wanted -= 1
-            if size >= _MOST_BYTES:
-                self._wanted = 0
-            if first:
-                # When the iterator waits for something, what there is goes out.
-                self.loop.call_soon(self._send)
+            if chunk is not _NOTHING:
+                self._add(chunk)
+
+    async def _pause(self) -> Any:
+        """Wait to be asked. Whoever cancels the task meanwhile (a timeout around a ``yield``) means the iterator."""
+        self._send()
+        self._idle = self.loop.create_future()
+        try:
+            await self._idle
+        except asyncio.CancelledError as error:
+            throw = getattr(self._iterator, "athrow", None)
+            if throw is None:
+                raise
+            return await throw(error)
+        return _NOTHING
+
+    def _add(self, chunk: Any) -> None:
+        """Convert a chunk now: the iterator may change it before it gives the next."""
+        first = not len(self.feed)
+        self._taken += 1
+        try:
+            size = self.feed.add(chunk)
+        except ConversionError as error:
+            raise ConversionError(f"chunk {self._taken} of the stream: {error}") from error.__cause__
+        self._wanted -= 1
+        if size >= _MOST_BYTES:
+            self._wanted = 0
+        if first:
+            # When the iterator waits for something, what there is goes out.
+            self.loop.call_soon(self._send)
 
     def _fail(self, error: BaseException) -> None:
-        self.feed.add(error)
         self._ending = _FAILED
+        self.feed.add(error)
 
     async def _close_iterator(self) -> None:
+        self.feed.close()
         close = getattr(self._iterator, "aclose", None)
         if close is not None:
             await close()
