@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import threading
 import concurrent.futures
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 

@@ -1,4 +1,4 @@
-"""Python iterators as JavaScript streams: one task per stream drives the iterator on its own loop, as far as JavaScript asks."""
+"""Python iterators as JavaScript streams: one task each, on the iterator's own loop, as far as JavaScript asks."""
 
 from __future__ import annotations
 
@@ -146,6 +146,8 @@ class _Ends:
         return _on(self._pump.loop, self._pump.cancel())
 
     def __del__(self) -> None:
+        self._pump.feed.close()
+        self._pump.feed.flush(_DONE)
         self._pump.leave()
 
 
@@ -187,6 +189,7 @@ class Pump:
         """Stop the iterator, and wait until its ``finally`` blocks have run."""
         self._stop()
         if self._task is None:
+            self.feed.close()
             await self._close_iterator()
         else:
             await asyncio.wait([self._task])
@@ -237,27 +240,28 @@ class Pump:
         """Take chunks while JavaScript wants them."""
         try:
             await self._take_all()
-        except asyncio.CancelledError as error:
-            if not self._left:
-                # Not JavaScript's doing: the loop is being shut down.
-                self._fail(error)
-                await self._end()
-                raise
-        except GeneratorExit:
-            # The loop is closed: nothing can be awaited any more.
-            self.feed.close()
-            raise
-        except BaseException as error:
+        except GeneratorExit as error:
+            # The loop is closed, and nothing can be awaited any more; or else the iterator is odd.
             self._fail(error)
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                await self._end()
+            if not self.loop.is_closed():
+                self._send()
+            return
+        except BaseException as error:
+            cancelled = isinstance(error, asyncio.CancelledError)
+            if not self._left:
+                self._fail(error)
+            await self._end()
+            # Not what was asked for: the loop is being shut down, the program is to end, or nobody else hears of it.
+            if cancelled != self._left or isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
+            return
         await self._end()
 
     async def _end(self) -> None:
         """Close the iterator, then tell who asked."""
         if self._ending is None:
             self._ending = _DONE
+        self.feed.close()
         try:
             await self._close_iterator()
         finally:
@@ -306,7 +310,6 @@ class Pump:
         self.feed.add(error)
 
     async def _close_iterator(self) -> None:
-        self.feed.close()
         close = getattr(self._iterator, "aclose", None)
         if close is not None:
             await close()

@@ -258,7 +258,7 @@ class JsWritable:
         >>> import asyncio, jsrun
         >>> async def main():
         ...     async with jsrun.Runtime.create() as rt:
-        ...         log = await rt.eval_async("globalThis.seen = []; new WritableStream({write: (c) => { seen.push(c) }})")
+        ...         log = await rt.eval_async("globalThis.seen = []; new WritableStream({write(c) { seen.push(c) }})")
         ...         async with log:
         ...             await log.write("hello")
         ...         return await rt.eval_async("seen")
