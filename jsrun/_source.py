@@ -137,6 +137,7 @@ class _Ends:
     def __init__(self, pump: Pump, feed: Feed) -> None:
         self._pump = pump
         pump.feed = feed
+        _bridge.lodge(pump.loop, pump)
         feed.open()
 
     def pull(self, count: int) -> Coroutine[Any, Any, Chunks]:
@@ -170,6 +171,7 @@ class Pump:
         self._idle: asyncio.Future[None] | None = None
         self._ending: int | None = None
         self._taken = 0
+        self._begun = False
         self._left = False
 
     async def ask(self, count: int) -> Chunks:
@@ -211,6 +213,10 @@ class Pump:
         else:
             self._stop()
 
+    def lost(self) -> None:
+        """Let go of tasks whose loop was closed: JavaScript hears of it when they are collected."""
+        self._task = self._asked = self._idle = None
+
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         self._task = self._context.run(self.loop.create_task, work)
         # A closed loop drops its tasks: JavaScript is told, the log is not.
@@ -225,7 +231,8 @@ class Pump:
             return
         if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
-        else:
+        elif self._begun:
+            # One that has not begun ends by itself: cancelled, it would not answer who asked.
             self._task.cancel()
 
     def _flush(self) -> Chunks:
@@ -238,12 +245,13 @@ class Pump:
 
     async def _run(self) -> None:
         """Take chunks while JavaScript wants them."""
+        self._begun = True
         try:
             await self._take_all()
         except GeneratorExit as error:
             # The loop is closed, and nothing can be awaited any more; or else the iterator is odd.
-            self._fail(error)
             if not self.loop.is_closed():
+                self._fail(error)
                 self._send()
             return
         except BaseException as error:
