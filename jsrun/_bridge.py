@@ -6,11 +6,27 @@ import asyncio
 import contextvars
 import os
 import weakref
+from typing import Protocol
 
 from . import _portal
 from ._jsrun import LoopBridge
 
 _bridges: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopBridge] = weakref.WeakKeyDictionary()
+
+
+class Guest(Protocol):
+    """What has tasks on a loop."""
+
+    def lost(self) -> None:
+        """The loop was closed: they never go on."""
+
+
+_guests: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, weakref.WeakSet[Guest]] = weakref.WeakKeyDictionary()
+
+
+def lodge(loop: asyncio.AbstractEventLoop, guest: Guest) -> None:
+    """Tell ``guest`` when ``loop``, which has a bridge, is closed."""
+    _guests[loop].add(guest)
 
 
 def current() -> LoopBridge:
@@ -27,16 +43,19 @@ def current() -> LoopBridge:
 class _Reader:
     """What the loop calls when the descriptor is readable. A closing loop drops it: then nothing waits any more."""
 
-    __slots__ = ("_bridge",)
+    __slots__ = ("_bridge", "_guests")
 
-    def __init__(self, bridge: LoopBridge) -> None:
+    def __init__(self, bridge: LoopBridge, guests: weakref.WeakSet[Guest]) -> None:
         self._bridge = bridge
+        self._guests = guests
 
     def __call__(self) -> None:
         self._bridge.drain()
 
     def __del__(self) -> None:
         self._bridge.abandon()
+        for guest in self._guests:
+            guest.lost()
 
 
 def _connect(loop: asyncio.AbstractEventLoop) -> LoopBridge:
@@ -45,10 +64,11 @@ def _connect(loop: asyncio.AbstractEventLoop) -> LoopBridge:
             bridge.abandon()
             del _bridges[old]
     bridge = LoopBridge(loop)
+    guests = _guests[loop] = weakref.WeakSet()
     # The loop keeps the context it is given for ever: an empty one, not the first caller's.
     empty = contextvars.Context()
     try:
-        empty.run(loop.add_reader, bridge.fileno(), _Reader(bridge))
+        empty.run(loop.add_reader, bridge.fileno(), _Reader(bridge, guests))
     except NotImplementedError:
         empty.run(_watch_from_thread, loop, bridge)
     _bridges[loop] = bridge
@@ -82,6 +102,7 @@ def _watch_from_thread(loop: asyncio.AbstractEventLoop, bridge: LoopBridge) -> N
 
 def _forget_after_fork() -> None:
     _bridges.clear()
+    _guests.clear()
 
 
 os.register_at_fork(after_in_child=_forget_after_fork)

@@ -114,6 +114,8 @@ async def _drive(answer: Answer, function: Callable[..., Any] | None, work: Any)
             value = await work
         else:
             value = function(*work)
+            # What JavaScript let go of meanwhile is freed, though this waits.
+            del function, work
             if inspect.isawaitable(value):
                 value = await value
     except asyncio.CancelledError as error:

@@ -144,6 +144,8 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods):
         """Free the runtime without blocking the event loop. Otherwise like `close`."""
         _open.discard(self)
         await self._native.aclose()
+        # Its thread has ended: what JavaScript held of Python's is freed.
+        self._native.close(False)
 
     def is_closed(self) -> bool:
         """Whether `close` was called."""

@@ -1,11 +1,12 @@
-"""Python iterators as JavaScript streams: one task per stream drives the iterator as far as JavaScript asks."""
+"""Python iterators as JavaScript streams: one task each, on the iterator's own loop, as far as JavaScript asks."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Generator, Iterable
 from typing import Any, Final
 
 from . import _bridge, _portal
@@ -16,6 +17,7 @@ from .errors import ConversionError
 _MORE: Final = 0
 _DONE: Final = 1
 _FAILED: Final = 2
+_NOTHING: Final = object()
 # Bytes after which a batch goes out, whatever was asked for.
 _MOST_BYTES: Final = 1 << 20
 
@@ -34,7 +36,7 @@ class PyStreamSource:
         self._ahead = high_water_mark
         self._bytes = byte_stream
 
-    def attach(self, feed: Feed) -> tuple[list[Callable[..., Any] | Direct], LoopBridge, int | None, bool]:
+    def attach(self, feed: Feed) -> tuple[list[Direct], LoopBridge, int | None, bool]:
         """Hand the iterator to a JavaScript stream. Called by the native walker."""
         pump, self._pump = self._pump, None
         if pump is None:
@@ -116,9 +118,9 @@ async def _each(iterable: Iterable[Any]) -> AsyncIterator[Any]:
         for item in iterator:
             yield item
     finally:
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            close()
+        # Not of a file, which its owner closes.
+        if isinstance(iterator, Generator):
+            iterator.close()
 
 
 async def _on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> Any:
@@ -137,6 +139,7 @@ class _Ends:
     def __init__(self, pump: Pump, feed: Feed) -> None:
         self._pump = pump
         pump.feed = feed
+        _bridge.lodge(pump.loop, pump)
         feed.open()
 
     def pull(self, answer: Answer, count: int) -> None:
@@ -146,6 +149,8 @@ class _Ends:
         self._pump.call(answer, self._pump.cancel, answer)
 
     def __del__(self) -> None:
+        self._pump.feed.close()
+        self._pump.feed.flush(_DONE)
         self._pump.leave()
 
 
@@ -176,110 +181,162 @@ class Pump:
         self._idle: asyncio.Future[None] | None = None
         self._ending: int | None = None
         self._taken = 0
+        self._begun = False
         self._left = False
 
     def call(self, answer: Answer, method: Callable[..., None], *args: Any) -> None:
         """Call a method on the pump's loop."""
         if asyncio._get_running_loop() is self.loop:
             method(*args)
-        elif self.loop.is_closed():
-            answer.error(RuntimeError("the event loop of this stream's iterator is closed"))
-        else:
+            return
+        try:
             _portal.call_on(self.loop, method, *args)
+        except RuntimeError:
+            answer.error(RuntimeError("the event loop of this stream's iterator is closed"))
 
     def ask(self, answer: Answer, count: int) -> None:
         """Answer with the next batch: at least one chunk, at most ``count``, or the end."""
         self._asked = answer
+        if self._ending is not None or self._left:
+            self._answer()
+            return
         self._wanted = max(1, count - len(self.feed))
         if self._task is None:
-            self._task = self._context.run(self.loop.create_task, self._run())
+            self._start(self._run())
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
         self._send()
 
     def cancel(self, answer: Answer) -> None:
         """Stop the iterator; answer when its ``finally`` blocks have run."""
+        self.feed.close()
         self._leave()
-        task = self._task
-        assert task is not None  # noqa: S101 - `_leave` made one if there was none
-        task.add_done_callback(lambda task: _settle(answer, task))
+        if self._task is None:
+            answer.result(None)
+        else:
+            self._task.add_done_callback(lambda task: _settle(answer, task))
 
     def leave(self) -> None:
         """Stop the iterator without waiting, from any thread."""
-        if self._ending is None and not self._left and not self.loop.is_closed():
+        if self._ending is not None or self._left:
+            return
+        # The loop may be closed, and with it the iterator.
+        with contextlib.suppress(RuntimeError):
             _portal.call_on(self.loop, self._leave)
 
     def _leave(self) -> None:
-        self._stop()
-        if self._task is None:
-            self._task = self._context.run(self.loop.create_task, self._close_iterator())
+        if self._task is None and not self._left:
+            self._left = True
+            self._start(self._close_iterator())
+        else:
+            self._stop()
+
+    def lost(self) -> None:
+        """Let go of tasks whose loop was closed: JavaScript hears of it when they are collected."""
+        self._task = self._asked = self._idle = None
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        self._task = self._context.run(self.loop.create_task, work)
+        # A closed loop drops its tasks: JavaScript is told, the log is not.
+        self._task._log_destroy_pending = False  # type: ignore[attr-defined]
 
     def _stop(self) -> None:
+        """Stop the task, once: its iterator may need time to end."""
+        if self._left:
+            return
         self._left = True
         if self._task is None or self._ending is not None:
             return
         if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
-        else:
+        elif self._begun:
+            # One that has not begun ends by itself: cancelled, it would not answer who asked.
             self._task.cancel()
 
     def _send(self) -> None:
+        """Answer who asked, if there is something."""
+        if len(self.feed) or self._ending is not None:
+            self._answer()
+
+    def _answer(self) -> None:
         """Answer who asked, with what there is."""
-        if self._asked is not None and (len(self.feed) or self._ending is not None):
+        if self._asked is not None:
             answer, self._asked = self._asked, None
             answer.result(self.feed.flush(_MORE if self._ending is None else self._ending))
 
     async def _run(self) -> None:
         """Take chunks while JavaScript wants them."""
+        self._begun = True
         try:
             await self._take_all()
-        except asyncio.CancelledError as error:
-            if not self._left:
-                # Not JavaScript's doing: the loop is being shut down.
+        except GeneratorExit as error:
+            # The loop is closed, and nothing can be awaited any more; or else the iterator is odd.
+            if not self.loop.is_closed():
                 self._fail(error)
-                raise
-        except BaseException as error:
-            self._fail(error)
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                raise
-        finally:
-            if self._ending is None:
-                self._ending = _DONE
-            self.feed.close()
-            try:
-                await self._close_iterator()
-            finally:
                 self._send()
+            return
+        except BaseException as error:
+            cancelled = isinstance(error, asyncio.CancelledError)
+            if not self._left:
+                self._fail(error)
+            await self._end()
+            # Not what was asked for: the loop is being shut down, the program is to end, or nobody else hears of it.
+            if cancelled != self._left or isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+            return
+        await self._end()
+
+    async def _end(self) -> None:
+        """Close the iterator, then tell who asked."""
+        if self._ending is None:
+            self._ending = _DONE
+        self.feed.close()
+        try:
+            await self._close_iterator()
+        finally:
+            self._send()
 
     async def _take_all(self) -> None:
-        iterator = self._iterator
         while not self._left:
-            if self._wanted <= 0:
-                self._send()
-                self._idle = self.loop.create_future()
-                await self._idle
-                continue
             try:
-                chunk = await iterator.__anext__()
+                chunk = await (self._iterator.__anext__() if self._wanted > 0 else self._pause())
             except StopAsyncIteration:
                 self._ending = _DONE
                 return
-            first = not len(self.feed)
-            self._taken += 1
-            try:
-                size = self.feed.add(chunk)
-            except ConversionError as error:
-                raise ConversionError(f"chunk {self._taken} of the stream: {error}") from error.__cause__
-            self._wanted -= 1
-            if size >= _MOST_BYTES:
-                self._wanted = 0
-            if first:
-                # When the iterator waits for something, what there is goes out.
-                self.loop.call_soon(self._send)
+            if chunk is not _NOTHING:
+                self._add(chunk)
+
+    async def _pause(self) -> Any:
+        """Wait to be asked. Whoever cancels the task meanwhile (a timeout around a ``yield``) means the iterator."""
+        self._send()
+        self._idle = self.loop.create_future()
+        try:
+            await self._idle
+        except asyncio.CancelledError as error:
+            throw = getattr(self._iterator, "athrow", None)
+            if throw is None:
+                raise
+            return await throw(error)
+        return _NOTHING
+
+    def _add(self, chunk: Any) -> None:
+        """Convert a chunk now: the iterator may change it before it gives the next."""
+        first = not len(self.feed)
+        self._taken += 1
+        try:
+            size = self.feed.add(chunk)
+        except ConversionError as error:
+            raise ConversionError(f"chunk {self._taken} of the stream: {error}") from error.__cause__
+        self._wanted -= 1
+        if size >= _MOST_BYTES:
+            self._wanted = 0
+        if first:
+            # When the iterator waits for something, what there is goes out.
+            self.loop.call_soon(self._send)
 
     def _fail(self, error: BaseException) -> None:
-        self.feed.add(error)
         self._ending = _FAILED
+        self.feed.add(error)
 
     async def _close_iterator(self) -> None:
         close = getattr(self._iterator, "aclose", None)

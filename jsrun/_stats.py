@@ -7,7 +7,10 @@ from typing import TypedDict
 
 
 class Figures(TypedDict):
-    """Counters as the native half keeps them: times in nanoseconds, stops by cause in the core's numbering."""
+    """Counters as the native half keeps them: times in nanoseconds, stops by cause in the core's numbering.
+
+    Streams as active, total, chunks, bytes.
+    """
 
     operations: int
     run_nanos: int
@@ -20,6 +23,8 @@ class Figures(TypedDict):
     external: int
     code_cache_hits: int
     code_cache_misses: int
+    js_streams: list[int]
+    host_streams: list[int]
     stops: list[int]
     kinds: list[int]
     last_kind: int
@@ -54,6 +59,14 @@ class RuntimeStats:
         heap_limit_hits: operations stopped at the heap limit.
         code_cache_hits: large sources whose compiled code was there.
         code_cache_misses: large sources that were compiled anew.
+        active_js_streams: JavaScript streams that Python holds and that have not ended.
+        active_py_streams: Python iterables that JavaScript holds as streams and that have not ended.
+        total_js_streams: JavaScript streams that came to Python so far.
+        total_py_streams: Python iterables that became JavaScript streams so far.
+        chunks_streamed_js_to_py: chunks of JavaScript streams that were made ready for Python.
+        chunks_streamed_py_to_js: chunks that Python iterables gave.
+        bytes_streamed_js_to_py: their size as encoded, roughly that of the data.
+        bytes_streamed_py_to_js: likewise.
     """
 
     heap_total_bytes: int
@@ -75,11 +88,20 @@ class RuntimeStats:
     heap_limit_hits: int
     code_cache_hits: int
     code_cache_misses: int
+    active_js_streams: int
+    active_py_streams: int
+    total_js_streams: int
+    total_py_streams: int
+    chunks_streamed_js_to_py: int
+    chunks_streamed_py_to_js: int
+    bytes_streamed_js_to_py: int
+    bytes_streamed_py_to_js: int
 
 
 def from_native(figures: Figures) -> RuntimeStats:
     """Build the statistics from the native counters."""
     stops, kinds = figures["stops"], figures["kinds"]
+    from_js, from_py = figures["js_streams"], figures["host_streams"]
     return RuntimeStats(
         heap_total_bytes=figures["heap_total"],
         heap_used_bytes=figures["heap_used"],
@@ -100,4 +122,12 @@ def from_native(figures: Figures) -> RuntimeStats:
         heap_limit_hits=stops[3],
         code_cache_hits=figures["code_cache_hits"],
         code_cache_misses=figures["code_cache_misses"],
+        active_js_streams=from_js[0],
+        active_py_streams=from_py[0],
+        total_js_streams=from_js[1],
+        total_py_streams=from_py[1],
+        chunks_streamed_js_to_py=from_js[2],
+        chunks_streamed_py_to_js=from_py[2],
+        bytes_streamed_js_to_py=from_js[3],
+        bytes_streamed_py_to_js=from_py[3],
     )

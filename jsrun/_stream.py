@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Final
 
 from ._config import Timeout
 from ._jsrun import StreamHandle
-from .errors import StreamEnded, StreamError
+from .errors import ConversionError, RuntimeClosed, RuntimeTerminated, StreamEnded, StreamError
 
 _NOTHING: Final = object()
 _END: Final = object()
@@ -65,6 +66,13 @@ class JsStream:
             raise StreamEnded("the stream has ended")
         return chunk
 
+    def read_blocking(self, *, timeout: Timeout = None) -> Any:
+        """Return the next chunk, blocking. Otherwise like `read`."""
+        chunk = self._next_blocking(timeout)
+        if chunk is _END:
+            raise StreamEnded("the stream has ended")
+        return chunk
+
     async def _next(self, timeout: Timeout = None) -> Any:
         chunk = self._take()
         if chunk is not _NOTHING:
@@ -73,16 +81,9 @@ class JsStream:
         try:
             while chunk is _NOTHING:
                 await self._handle.wait(timeout, False)
-                chunk = self._handle.take(_NOTHING, _END)
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
-            self._remember(error)
-            raise
+                chunk = self._arrived()
         finally:
             self._reading = False
-        if chunk is _END:
-            self._finished = True
         return chunk
 
     def _next_blocking(self, timeout: Timeout = None) -> Any:
@@ -93,14 +94,9 @@ class JsStream:
         try:
             while chunk is _NOTHING:
                 self._handle.wait(timeout, True)
-                chunk = self._handle.take(_NOTHING, _END)
-        except BaseException as error:
-            self._remember(error)
-            raise
+                chunk = self._arrived()
         finally:
             self._reading = False
-        if chunk is _END:
-            self._finished = True
         return chunk
 
     def _take(self) -> Any:
@@ -108,24 +104,26 @@ class JsStream:
         if self._reading:
             raise StreamError("another task or thread is reading this stream; read it from one at a time")
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)
         if self._finished:
             return _END
         self._started = True
+        return self._arrived()
+
+    def _arrived(self) -> Any:
+        """Take from the handle. The end and an error are told once there, so they are kept here."""
         try:
             chunk = self._handle.take(_NOTHING, _END)
         except BaseException as error:
-            self._remember(error)
+            self._finished = True
+            if isinstance(error, Exception):
+                self._error = error
+            # Where the chunk is at fault, and not the stream, that one goes on.
+            self._handle.leave()
             raise
         if chunk is _END:
             self._finished = True
         return chunk
-
-    def _remember(self, error: BaseException) -> None:
-        """Keep an error that is the stream's, not that of one read."""
-        if not isinstance(error, (TimeoutError, KeyboardInterrupt, GeneratorExit)):
-            self._error = error
-            self._finished = True
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return _Chunks(self)
@@ -150,24 +148,38 @@ class JsStream:
 
         Raises:
             JavaScriptError: the stream's own ``cancel`` threw.
+            JavaScriptTimeout: it took longer; the stream is cancelled all the same.
+            ConversionError: the reason has no JavaScript form; the stream stays as it is.
         """
-        if self._leave():
-            await self._handle.tell("cancel", _reason(reason), timeout, False)
+        if not self._finished:
+            try:
+                await self._cancel(reason, timeout, False)
+            except (RuntimeClosed, RuntimeTerminated):
+                pass
+            except asyncio.CancelledError:
+                # Perhaps JavaScript was not told yet.
+                self._handle.leave()
+                raise
 
     def close(self, reason: Any = None, *, timeout: Timeout = None) -> None:
         """Cancel the stream, blocking. Otherwise like `aclose`."""
-        if self._leave():
-            self._handle.tell("cancel", _reason(reason), timeout, True)
+        if not self._finished:
+            with contextlib.suppress(RuntimeClosed, RuntimeTerminated):
+                self._cancel(reason, timeout, True)
 
-    def _leave(self) -> bool:
-        if self._finished:
-            return False
+    def _cancel(self, reason: Any, timeout: Timeout, blocking: bool) -> Any:
         self._finished = True
-        return True
+        try:
+            return self._handle.tell("cancel", _reason(reason), timeout, blocking)
+        except (ConversionError, TypeError, ValueError):
+            # Nothing was told.
+            self._finished = False
+            raise
 
     def _abandon(self) -> None:
-        """Cancel without waiting: who read the stream is gone."""
-        if self._started and self._leave():
+        """Cancel without waiting: who read the stream is gone, unless somebody else reads it."""
+        if self._started and not self._finished and not self._reading:
+            self._finished = True
             self._handle.leave()
 
     async def __aenter__(self) -> JsStream:
@@ -202,11 +214,13 @@ class _Chunks:
     def __aiter__(self) -> _Chunks:
         return self
 
-    async def __anext__(self) -> Any:
-        chunk = await self._stream._next()
-        if chunk is _END:
-            raise StopAsyncIteration
-        return chunk
+    def __anext__(self) -> Coroutine[Any, Any, Any]:
+        # The coroutine does not hold this object, so neither does the traceback of an error that ends the loop.
+        return self._stream.__anext__()
+
+    async def aclose(self) -> None:
+        """Cancel the stream, as leaving a generator early would."""
+        await self._stream.aclose()
 
     def __del__(self) -> None:
         self._stream._abandon()
@@ -244,7 +258,7 @@ class JsWritable:
         >>> import asyncio, jsrun
         >>> async def main():
         ...     async with jsrun.Runtime.create() as rt:
-        ...         log = await rt.eval_async("var seen = []; new WritableStream({write(c) { seen.push(c) }})")
+        ...         log = await rt.eval_async("globalThis.seen = []; new WritableStream({write(c) { seen.push(c) }})")
         ...         async with log:
         ...             await log.write("hello")
         ...         return await rt.eval_async("seen")
@@ -277,26 +291,27 @@ class JsWritable:
 
     async def aclose(self, *, timeout: Timeout = None) -> None:
         """Say that nothing comes any more, and wait until everything was taken. Idempotent."""
-        if self._end():
-            await self._handle.tell("close", None, timeout, False)
+        if not self._ended:
+            await self._end("close", None, timeout, False)
 
     def close(self, *, timeout: Timeout = None) -> None:
         """Say that nothing comes any more, blocking. Otherwise like `aclose`."""
-        if self._end():
-            self._handle.tell("close", None, timeout, True)
+        if not self._ended:
+            self._end("close", None, timeout, True)
 
     async def abort(self, reason: Any = None, *, timeout: Timeout = None) -> None:
         """Throw away what was not taken and fail the stream; ``reason`` as for `JsStream.aclose`. Idempotent."""
-        if self._end():
-            await self._handle.tell(
-                "abort", "the host aborted the stream" if reason is None else reason, timeout, False
-            )
+        if not self._ended:
+            await self._end("abort", "the host aborted the stream" if reason is None else reason, timeout, False)
 
-    def _end(self) -> bool:
-        if self._ended:
-            return False
+    def _end(self, verb: str, value: Any, timeout: Timeout, blocking: bool) -> Any:
         self._ended = True
-        return True
+        try:
+            return self._handle.tell(verb, value, timeout, blocking)
+        except (ConversionError, TypeError, ValueError):
+            # Nothing was told.
+            self._ended = False
+            raise
 
     async def __aenter__(self) -> JsWritable:
         return self
@@ -317,8 +332,8 @@ class JsWritable:
     ) -> None:
         if error is None:
             self.close()
-        elif self._end():
-            self._handle.tell("abort", str(error) or type(error).__name__, None, True)
+        elif not self._ended:
+            self._end("abort", str(error) or type(error).__name__, None, True)
 
     def __repr__(self) -> str:
         return f"<JsWritable {'closed' if self._ended else 'open'}>"

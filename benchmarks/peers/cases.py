@@ -53,6 +53,7 @@ _JSON_IN = {RACER: "`call()`: `json.dumps` in Python, JSON text into JavaScript"
 _NO_SYNC_HOST = {RACER: "no synchronous host functions: every wrapped function returns a promise to JavaScript"}
 _NO_INLINE = dict.fromkeys(PEERS, "no such option; compared with the sync host call of a blocking eval")
 _RACER_HOST = {RACER: "an `async def` through `wrap_py_function`, in the program's own event loop"}
+_NO_STREAMS = {RACER: "no streams"}
 _RACER_BLOCKING = {RACER: "from a program without a running loop, through mini-racer's own loop thread"}
 
 CASES: tuple[Case, ...] = (
@@ -94,6 +95,14 @@ CASES: tuple[Case, ...] = (
          notes={RACER: "takes no bytes: written through the memoryview of a `new ArrayBuffer`"}),
     Case("text_to_python", "8 MiB string to Python", "ms", "An ASCII string of 8 Mi characters.", 3),
     Case("text_to_js", "8 MiB string to JavaScript", "ms", "The same string as the argument of a call.", 3),
+    Case("stream_objects_to_python", "stream of objects to Python (per chunk)", "µs",
+         "A `ReadableStream` of 2,000 objects of 3 fields, by `async for`.", 40, unsupported=_NO_STREAMS),
+    Case("stream_objects_to_js", "stream of objects to JavaScript (per chunk)", "µs",
+         "An async generator of 2,000 dicts, by `getReader()`.", 40, unsupported=_NO_STREAMS),
+    Case("stream_blocks_to_python", "stream of 64 KiB blocks to Python (per chunk)", "µs",
+         "A `ReadableStream` of 200 `Uint8Array`s, by `async for`.", 3, unsupported=_NO_STREAMS),
+    Case("stream_blocks_to_js", "stream of 64 KiB blocks to JavaScript (per chunk)", "µs",
+         "An async generator of 200 `bytes`, by `getReader()`.", 3, unsupported=_NO_STREAMS),
     Case("memory_at_50", "memory per live isolate at 50", "MiB",
          "Growth of the resident set from one live isolate to 51, each having run one eval.", max_rounds=2, timeout=30,
          fresh_process=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
@@ -80,3 +80,26 @@ TEXT = Payload(
     "'0123456789abcdef'.repeat(8 << 16)",
     "text => text === '0123456789abcdef'.repeat(8 << 16)",
 )
+
+
+# Streams: chunks of one kind, many at a time, read to their end.
+OBJECTS = 2000
+BLOCKS = 200
+BLOCK = bytes(range(256)) * 256
+OBJECT = {"id": 7, "name": "Ada", "ok": True}
+OBJECT_STREAM = f"""new ReadableStream({{
+  start() {{ this.n = 0 }},
+  pull(c) {{ if (this.n++ === {OBJECTS}) c.close(); else c.enqueue({{id: 7, name: 'Ada', ok: true}}) }} }})"""
+BLOCK_STREAM = f"""new ReadableStream({{
+  start() {{ this.n = 0; this.block = Uint8Array.from({{length: 65536}}, (_, i) => i) }},
+  pull(c) {{ if (this.n++ === {BLOCKS}) c.close(); else c.enqueue(this.block.slice()) }} }})"""
+# Reads to the end: the number of chunks, and something of each.
+READ_OBJECTS = """async stream => { const reader = stream.getReader(); let n = 0, sum = 0;
+  for (;;) { const { done, value } = await reader.read(); if (done) return [n, sum]; n++; sum += value.id } }"""
+READ_BLOCKS = """async stream => { const reader = stream.getReader(); let n = 0, sum = 0;
+  for (;;) { const { done, value } = await reader.read(); if (done) return [n, sum]; n++; sum += value[7] } }"""
+
+
+async def repeat(chunk: object, count: int) -> AsyncIterator[object]:
+    for _ in range(count):
+        yield chunk

@@ -161,6 +161,46 @@ def text_to_js() -> float:
     return _to_js(inputs.TEXT)
 
 
+async def _stream_to_python(source: str, chunk: object, count: int) -> float:
+    async with Runtime.create(ROOMY) as runtime:
+
+        async def once() -> list[object]:
+            return [part async for part in await runtime.eval_async(source)]
+
+        return await measure_async(once, [chunk] * count, per=count)
+
+
+async def _stream_to_js(reader: str, chunk: object, count: int) -> float:
+    async with Runtime.create(ROOMY) as runtime:
+        read = await runtime.eval_async(reader)
+
+        async def once() -> object:
+            source = runtime.stream_from_async_iterable(inputs.repeat(chunk, count))
+            return await read.call_async(source)
+
+        return await measure_async(once, [count, 7 * count], per=count)
+
+
+@case
+async def stream_objects_to_python() -> float:
+    return await _stream_to_python(inputs.OBJECT_STREAM, inputs.OBJECT, inputs.OBJECTS)
+
+
+@case
+async def stream_objects_to_js() -> float:
+    return await _stream_to_js(inputs.READ_OBJECTS, inputs.OBJECT, inputs.OBJECTS)
+
+
+@case
+async def stream_blocks_to_python() -> float:
+    return await _stream_to_python(inputs.BLOCK_STREAM, inputs.BLOCK, inputs.BLOCKS)
+
+
+@case
+async def stream_blocks_to_js() -> float:
+    return await _stream_to_js(inputs.READ_BLOCKS, inputs.BLOCK, inputs.BLOCKS)
+
+
 @case
 def memory_at_50() -> float:
     return worker.memory_at_50(Runtime, lambda runtime: runtime.eval("1 + 1"), Runtime.close)

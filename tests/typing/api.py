@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,12 @@ from jsrun import (
     JsMap,
     JsRegExp,
     JsrunError,
+    JsStream,
     JsUndefined,
+    JsWritable,
     PermissionDenied,
     PoolStats,
+    PyStreamSource,
     Runtime,
     RuntimeClosed,
     RuntimeConfig,
@@ -156,6 +159,25 @@ def values() -> None:
 
 def maps(table: JsMap) -> None:
     print(len(table), table.get("k"), list(table.items()), list(table))
+
+
+async def streams(rt: Runtime, stream: JsStream, sink: JsWritable, source: AsyncIterator[bytes]) -> None:
+    async for chunk in stream:
+        print(chunk)
+    async with stream as same:
+        assert_type(same, JsStream)
+        print(await same.read(timeout=1.0))
+    for chunk in stream:
+        print(chunk, stream.read_blocking())
+    assert_type(await stream.aclose("why", timeout=1), None)
+    stream.close()
+    async with sink:
+        assert_type(await sink.write(1), None)
+    await sink.abort("why")
+    assert_type(await rt.create_js_stream_from_python([1]), int)
+    assert_type(rt.stream_from_async_iterable(source, byte_stream=True, high_water_mark=4), PyStreamSource)
+    rt.writable_from_python(sink)
+    assert_type(rt.get_stats().active_js_streams, int)
 
 
 def errors(error: JavaScriptError) -> None:

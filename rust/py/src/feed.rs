@@ -8,26 +8,31 @@ use jsrun_core::value::Wire;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 
-use crate::bridge::LoopBridge;
-use crate::caller::start_pending;
 use crate::convert::{Batch, Pending};
 
 /// The native half of one host stream.
 #[pyclass(frozen, module = "jsrun._jsrun")]
 pub(crate) struct Feed {
     shared: Arc<Shared>,
-    batch: Mutex<Batch>,
+    load: Mutex<Load>,
     /// It counts as a stream.
     open: AtomicBool,
 }
 
+/// Chunks, and the awaitables among them: these start when JavaScript has been sent their promises.
+#[derive(Default)]
+struct Load {
+    batch: Batch,
+    pending: Pending,
+}
+
 /// A batch on its way: what `pull` promises JavaScript.
 #[pyclass(frozen, module = "jsrun._jsrun")]
-pub(crate) struct Chunks(Mutex<Option<Wire>>);
+pub(crate) struct Chunks(Mutex<Option<(Wire, Pending)>>);
 
 impl Chunks {
-    /// The batch, once.
-    pub(crate) fn take(&self) -> Option<Wire> {
+    /// The batch, once, and what starts when it is sent.
+    pub(crate) fn take(&self) -> Option<(Wire, Pending)> {
         self.0.lock().take()
     }
 }
@@ -35,7 +40,7 @@ impl Chunks {
 impl Feed {
     /// A host stream of `shared`'s isolate.
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), batch: Mutex::default(), open: AtomicBool::new(false) }
+        Self { shared: Arc::clone(shared), load: Mutex::default(), open: AtomicBool::new(false) }
     }
 }
 
@@ -43,29 +48,28 @@ impl Feed {
 impl Feed {
     /// Converts a chunk and adds it; returns the bytes of the batch so far.
     fn add(&self, chunk: &Bound<'_, PyAny>) -> PyResult<usize> {
-        let py = chunk.py();
-        let mut batch = std::mem::take(&mut *self.batch.lock());
-        let before = batch.size();
+        // Not under the lock: converting runs Python code.
+        let mut load = std::mem::take(&mut *self.load.lock());
+        let before = load.batch.size();
         let mut pending = Pending::new();
-        let added = batch.add(chunk, &self.shared, &mut pending);
-        let size = batch.size();
-        *self.batch.lock() = batch;
+        let added = load.batch.add(chunk, &self.shared, &mut pending);
+        load.pending.append(&mut pending);
+        let size = load.batch.size();
+        *self.load.lock() = load;
         added?;
         self.shared.counters.host_streams.moved(size.saturating_sub(before));
-        let bridge = LoopBridge::of_running_or_none(py)?;
-        start_pending(py, pending, bridge.as_ref(), &self.shared)?;
         Ok(size)
     }
 
     /// Chunks of the batch so far.
     fn __len__(&self) -> usize {
-        self.batch.lock().len()
+        self.load.lock().batch.len()
     }
 
     /// The batch, with how it goes on: 0 for more, 1 at the end, 2 after an error, which is the last chunk.
     fn flush(&self, how: u8) -> Chunks {
-        let batch = std::mem::take(&mut *self.batch.lock());
-        Chunks(Mutex::new(Some(batch.finish(how))))
+        let load = std::mem::take(&mut *self.load.lock());
+        Chunks(Mutex::new(Some((load.batch.finish(how), load.pending))))
     }
 
     /// A stream begins.

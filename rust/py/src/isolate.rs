@@ -299,6 +299,10 @@ impl Isolate {
         ] {
             figures.set_item(name, counter.load(Relaxed))?;
         }
+        for (name, streams) in [("js_streams", &counters.js_streams), ("host_streams", &counters.host_streams)] {
+            let totals = [&streams.active, &streams.total, &streams.chunks, &streams.bytes].map(|counter| counter.load(Relaxed));
+            figures.set_item(name, totals)?;
+        }
         let stops: Vec<u64> = counters.stops.iter().map(|counter| counter.load(Relaxed)).collect();
         figures.set_item("stops", stops)?;
         let kinds: Vec<u64> = counters.kinds.iter().map(|counter| counter.load(Relaxed)).collect();

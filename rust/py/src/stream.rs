@@ -1,6 +1,7 @@
 //! Streams of JavaScript's that Python holds: taking chunks, waiting for them, and what else can be done to a stream.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jsrun_core::commands::{Command, Read, Tell, Verb};
 use jsrun_core::isolate::Shared;
@@ -79,10 +80,9 @@ impl StreamHandle {
         py: Python<'py>,
         command: Command,
         pending: Pending,
-        timeout: Option<&Bound<'py, PyAny>>,
+        timeout: Option<Duration>,
         what: Option<&'static str>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let timeout = timeout::parse(timeout)?;
         match what {
             Some(what) => {
                 Ok(Operation::create(py, Caller { shared: Arc::clone(&self.shared), timeout, what }, command, pending)?.into_any())
@@ -120,7 +120,7 @@ impl StreamHandle {
     #[pyo3(signature = (timeout, blocking))]
     fn wait<'py>(&self, py: Python<'py>, timeout: Option<&Bound<'py, PyAny>>, blocking: bool) -> PyResult<Bound<'py, PyAny>> {
         let command = Command::Read(Read { stream: Arc::clone(&self.remote) });
-        self.ask(py, command, Pending::new(), timeout, (!blocking).then_some("read"))
+        self.ask(py, command, Pending::new(), timeout::parse(timeout)?, (!blocking).then_some("read"))
     }
 
     /// Does `cancel`, `write`, `close` or `abort`: an awaitable, or with `blocking` at once.
@@ -141,6 +141,7 @@ impl StreamHandle {
             other => return Err(PyValueError::new_err(format!("a stream cannot {other:?}"))),
         };
         let stream = Arc::clone(&self.remote);
+        let timeout = timeout::parse(timeout)?;
         let mut pending = Pending::new();
         let value = from_py(value, &self.shared, "$", &mut pending)?;
         if verb == Verb::Cancel

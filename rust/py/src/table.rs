@@ -57,15 +57,17 @@ pub(crate) fn get<'py>(py: Python<'py>, owner: &Shared, id: u64) -> Option<Bound
 
 /// Frees what the engine dropped. Called on Python threads, whenever they pass by.
 pub(crate) fn sweep(py: Python<'_>, shared: &Shared) {
-    let released = shared.take_host_releases();
-    if released.is_empty() {
-        return;
+    loop {
+        let released = shared.take_host_releases();
+        if released.is_empty() {
+            return;
+        }
+        let Some(isolate) = isolate(py, shared) else { return };
+        let freed: Vec<_> = {
+            let mut objects = isolate.get().objects().lock();
+            released.iter().filter_map(|id| objects.remove(id)).collect()
+        };
+        // Dropped outside the lock: finalisers may come back here, and what they drop may release more.
+        drop(freed);
     }
-    let Some(isolate) = isolate(py, shared) else { return };
-    let freed: Vec<_> = {
-        let mut objects = isolate.get().objects().lock();
-        released.iter().filter_map(|id| objects.remove(id)).collect()
-    };
-    // Dropped outside the lock: finalisers may come back here.
-    drop(freed);
 }

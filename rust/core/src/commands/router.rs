@@ -44,7 +44,7 @@ impl Command {
             Self::EvalModule(command) => command.run(scope, state),
             Self::Call(command) => command.run(scope, state),
             Self::Await(command) => command.run(scope, state),
-            Self::Read(command) => command.run(scope, state),
+            Self::Read(command) => command.run(state),
             Self::Tell(command) => command.run(scope, state),
             Self::Bind(command) => command.run(scope, state),
             // Taken out before: one ends the isolate, the other goes through the inspector's inbox.

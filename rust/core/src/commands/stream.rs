@@ -17,8 +17,8 @@ pub struct Read {
 }
 
 impl Read {
-    pub(super) fn run<'s>(self, scope: &mut v8::PinScope<'s, '_>, state: &State) -> Result<Run<'s>, Error> {
-        state.start_stream(scope, self.stream.id)?;
+    pub(super) fn run<'s>(&self, state: &State) -> Result<Run<'s>, Error> {
+        state.start_stream(self.stream.id)?;
         Ok(Run::Chunk(self.stream.id))
     }
 }

@@ -10,6 +10,7 @@ use super::Channel;
 use crate::convert::{describe, from_v8};
 use crate::engine::{State, state_of};
 use crate::error::Error;
+use crate::isolate::Message;
 use crate::reply::{Cause, OpId};
 use crate::value::{Handle, RemoteKind};
 
@@ -117,25 +118,30 @@ impl State {
         Handle::Writable(self.keep(RemoteKind::Stream, String::new(), v8::Global::new(scope, value), None))
     }
 
-    /// Starts to read a stream, on behalf of nobody: who waits for the first chunk may give up, the stream goes on.
-    pub(crate) fn start_stream(&self, scope: &mut v8::PinScope<'_, '_>, id: u64) -> Result<(), Error> {
-        let started = self.streams.outlets.borrow().get(&id).map(|outlet| outlet.pump.is_some() || outlet.channel.has_ended());
-        match started {
-            None => return Err(Error::Released("stream")),
-            Some(true) => return Ok(()),
-            Some(false) => {}
-        }
-        let object = self.kept(scope, id).ok_or(Error::Released("stream"))?;
-        let host = self.streams.host.get().ok_or(Error::Closed)?;
-        let (host, number) = (v8::Local::new(scope, host), v8::Number::new(scope, id as f64));
-        let opened = self.unowned(scope, |scope| self.call_streams(scope, "open", &[object, number.into(), host.into()]));
-        let pump = opened.and_then(|pump| v8::Local::<v8::Object>::try_from(pump).ok()).map(|pump| v8::Global::new(scope, pump));
-        if let Some(outlet) = self.streams.outlets.borrow_mut().get_mut(&id)
-            && !outlet.channel.has_ended()
-        {
-            outlet.pump = pump;
+    /// Sees to it that a stream is being read, after this command and on behalf of nobody: who waits for the first chunk may give up while
+    /// JavaScript makes it, and the stream goes on.
+    pub(crate) fn start_stream(&self, id: u64) -> Result<(), Error> {
+        let outlets = self.streams.outlets.borrow();
+        let outlet = outlets.get(&id).ok_or(Error::Released("stream"))?;
+        if outlet.pump.is_none() && !outlet.channel.has_ended() {
+            self.shared.post(Message::Resume(id));
         }
         Ok(())
+    }
+
+    fn open_stream(&self, scope: &mut v8::PinScope<'_, '_>, id: u64) {
+        let unread = self.streams.outlets.borrow().get(&id).is_some_and(|outlet| !outlet.channel.has_ended());
+        let (Some(object), Some(host), true) = (self.kept(scope, id), self.streams.host.get(), unread) else { return };
+        let (host, number) = (v8::Local::new(scope, host), v8::Number::new(scope, id as f64));
+        self.turn(scope, None, |scope| {
+            let opened = self.call_streams(scope, "open", &[object, number.into(), host.into()]);
+            let pump = opened.and_then(|pump| v8::Local::<v8::Object>::try_from(pump).ok()).map(|pump| v8::Global::new(scope, pump));
+            if let Some(outlet) = self.streams.outlets.borrow_mut().get_mut(&id)
+                && !outlet.channel.has_ended()
+            {
+                outlet.pump = pump;
+            }
+        });
     }
 
     /// Whether a read of the stream has something to take.
@@ -154,13 +160,12 @@ impl State {
         true
     }
 
-    /// The host took chunks: JavaScript may go on.
+    /// The host wants chunks: JavaScript begins, or goes on.
     pub(crate) fn resume_stream(&self, scope: &mut v8::PinScope<'_, '_>, id: u64) {
-        if let Some(pump) = self.pump(scope, id) {
-            self.turn(scope, None, |scope| {
-                call_method(scope, pump, "resume", &[]);
-            });
-        }
+        let Some(pump) = self.pump(scope, id) else { return self.open_stream(scope, id) };
+        self.turn(scope, None, |scope| {
+            call_method(scope, pump, "resume", &[]);
+        });
     }
 
     /// The host wants no more of a stream, and does not wait to hear how that went.
@@ -272,16 +277,6 @@ impl State {
         if let Some(op) = reader {
             self.end_waiting(op);
         }
-    }
-
-    /// Runs JavaScript that belongs to no operation, inside one that does.
-    pub(crate) fn unowned<'s, T>(&self, scope: &mut v8::PinScope<'s, '_>, run: impl FnOnce(&mut v8::PinScope<'s, '_>) -> T) -> T {
-        let owner = scope.get_continuation_preserved_embedder_data();
-        let nobody = v8::undefined(scope).into();
-        scope.set_continuation_preserved_embedder_data(nobody);
-        let result = run(scope);
-        scope.set_continuation_preserved_embedder_data(owner);
-        result
     }
 }
 

@@ -55,6 +55,10 @@ export function kind(object) {
   return typeof object[SymbolAsyncIterator] === "function" ? ITERABLE : 0;
 }
 
+function isObject(value) {
+  return value !== null && (typeof value === "object" || typeof value === "function");
+}
+
 // What JavaScript hears when the host leaves: words become an AbortError.
 function reason(why) {
   return typeof why === "string" ? new DOMException(why, "AbortError") : why;
@@ -75,7 +79,13 @@ function readerOf(stream) {
 /** The same for an async iterable. */
 function iteratorOf(iterable) {
   const iterator = FunctionPrototypeCall(iterable[SymbolAsyncIterator], iterable);
+  if (!isObject(iterator)) {
+    throw new TypeError("[Symbol.asyncIterator]() returned something that is not an object");
+  }
   const next = iterator.next;
+  if (typeof next !== "function") {
+    throw new TypeError("the async iterator's next is not a function");
+  }
   return {
     __proto__: null,
     next: () => PromiseResolve(FunctionPrototypeCall(next, iterator)),
@@ -110,6 +120,9 @@ export function open(object, id, host) {
     let room;
     try {
       // An iterator's results are user code's: reading them may throw.
+      if (!isObject(result)) {
+        throw new TypeError("the async iterator's next() gave something that is not an object");
+      }
       if (result.done) {
         done = true;
         host.end(id);
@@ -195,9 +208,9 @@ const ofBytes = {
   __proto__: null,
   isEmpty: (chunk) => ArrayBufferIsView(chunk) && TypedArrayPrototypeGetByteLength(chunk) === 0,
   create: (pull, cancel) => streams.createReadableByteStream(() => {}, pull, cancel),
-  enqueue: (controller, chunk) => {
+  enqueue: (controller, chunk, number) => {
     if (!ArrayBufferIsView(chunk)) {
-      throw new TypeError("a byte stream of the host got a chunk that is not bytes");
+      throw new TypeError(`chunk ${number} of the stream: a byte stream has chunks of bytes, this is ${chunk === null ? "null" : typeof chunk}`);
     }
     streams.readableByteStreamControllerEnqueue(controller, chunk);
   },
@@ -220,6 +233,8 @@ export function fromHost(pull, cancel, ahead, bytes) {
   // Chunks that arrived, and the place of the next one.
   let ready = [];
   let next = 0;
+  // Chunks that were handed on.
+  let count = 0;
   let ended = false;
   let failure = null;
   let asking = null;
@@ -255,11 +270,12 @@ export function fromHost(pull, cancel, ahead, bytes) {
       const chunk = ready[next];
       ready[next] = undefined;
       next += 1;
+      count += 1;
       if (does.isEmpty(chunk)) {
         continue;
       }
       try {
-        does.enqueue(controller, chunk);
+        does.enqueue(controller, chunk, count);
       } catch (error) {
         leave();
         cancel(`${error.message}`);

@@ -40,7 +40,7 @@ impl Failure {
         let (text, cause) = match self.reason {
             Reason::Refused(text) => (text, None),
             Reason::Raised(error) if !error.is_instance_of::<pyo3::exceptions::PyException>(py) => return error,
-            Reason::Raised(error) => (format!("converting it raised {}", error.get_type(py)), Some(error)),
+            Reason::Raised(error) => (format!("converting it raised {error}"), Some(error)),
         };
         let error = imports::CONVERSION.error(py, (format!("{path}: {text}"),));
         error.set_cause(py, cause);

@@ -32,7 +32,9 @@ pub(crate) fn from_py(object: &Bound<'_, PyAny>, shared: &Arc<Shared>, root: &st
         return Ok(value);
     }
     if let Ok(chunks) = object.cast_exact::<Chunks>() {
-        return Ok(chunks.get().take().map_or(Value::Undefined, |wire| Value::Wire(Box::new(wire))));
+        let Some((wire, mut inside)) = chunks.get().take() else { return Ok(Value::Undefined) };
+        pending.append(&mut inside);
+        return Ok(Value::Wire(Box::new(wire)));
     }
     let wire = Wire { bytes: wire::HEADER.to_vec(), handles: Vec::new() };
     let mut encoder = Encoder::after(shared, wire, 0, pending);
