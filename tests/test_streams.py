@@ -458,7 +458,7 @@ async def test_a_timeout_that_is_none_leaves_the_stream_as_it_is(js: Js, timeout
 
 async def test_a_reason_without_a_form_leaves_the_stream_as_it_is(js: Js) -> None:
     await js.eval(COUNTED)
-    stream = await js.eval("counted(20)")
+    stream = await js.eval("counted(1000)")
     assert await read(js, stream) == 0
     with pytest.raises(ConversionError):
         await end(js, stream, object())
