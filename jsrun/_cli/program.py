@@ -65,11 +65,7 @@ class Program:
         if self.prepare is not None:
             self.prepare(runtime)
         value = body(runtime, deadline)
-        seen = -1
-        # A module that arrives while the last timer ends may set another one.
-        while seen != self.files.loads:
-            seen = self.files.loads
-            runtime.eval(IDLE, timeout=deadline.left())
+        runtime.eval(IDLE, timeout=deadline.left())
         return value
 
     def _stop(self) -> None:
