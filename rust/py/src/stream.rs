@@ -143,7 +143,9 @@ impl StreamHandle {
         let timeout = timeout::parse(timeout)?;
         let mut pending = Pending::new();
         let value = from_py(value, &self.shared, "$", &mut pending)?;
-        if verb == Verb::Cancel && let Some(channel) = &self.channel {
+        if verb == Verb::Cancel
+            && let Some(channel) = &self.channel
+        {
             channel.discard();
         }
         self.ask(py, Command::Tell(Tell { stream, verb, value }), pending, timeout, (!blocking).then_some(what))

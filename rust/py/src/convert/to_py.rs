@@ -206,7 +206,9 @@ impl<'py> Decoder<'py, '_> {
             Handle::Promise(remote) => function::promise(self.py, remote),
             Handle::Error(exception) => javascript_error(self.py, *exception, self.shared, false),
             Handle::Stream(..) | Handle::Writable(_) => stream::stream(self.py, handle),
-            Handle::Buffer(_) | Handle::HostFunction(_) | Handle::HostPromise(_) | Handle::HostStream(_) | Handle::HostSink(_) => Err(truncated()),
+            Handle::Buffer(_) | Handle::HostFunction(_) | Handle::HostPromise(_) | Handle::HostStream(_) | Handle::HostSink(_) => {
+                Err(truncated())
+            }
         }
     }
 
