@@ -560,6 +560,7 @@ async def test_a_timeout_inside_the_iterator_is_its_own(rt: Runtime, code: str) 
 
 
 @pytest.mark.skipif(not PY312, reason="eager tasks")
+@pytest.mark.loops("asyncio")
 async def test_eager_tasks(rt: Runtime) -> None:
     loop = asyncio.get_running_loop()
     loop.set_task_factory(asyncio.eager_task_factory)
