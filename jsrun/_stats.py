@@ -18,6 +18,7 @@ class Figures(TypedDict):
     heap_total: int
     heap_physical: int
     external: int
+    reports_dropped: int
     stops: list[int]
     kinds: list[int]
     last_kind: int
@@ -47,9 +48,10 @@ class RuntimeStats:
         operations: commands run so far: evaluations, calls, bindings, awaited promises.
         active_async_ops: operations that wait for a promise.
         handles: JavaScript objects that Python holds.
-        timeouts: operations stopped at their deadline.
+        timeouts: operations stopped at their deadline, or when their CPU time was used up.
         cancellations: operations given up by their caller.
         heap_limit_hits: operations stopped at the heap limit.
+        reports_dropped: unhandled rejections and uncaught errors that were not told, because too many waited.
     """
 
     heap_total_bytes: int
@@ -69,6 +71,7 @@ class RuntimeStats:
     timeouts: int
     cancellations: int
     heap_limit_hits: int
+    reports_dropped: int
 
 
 def from_native(figures: Figures) -> RuntimeStats:
@@ -89,7 +92,8 @@ def from_native(figures: Figures) -> RuntimeStats:
         operations=figures["operations"],
         active_async_ops=figures["pending"],
         handles=figures["handles"],
-        timeouts=stops[1],
+        timeouts=stops[1] + stops[8],
         cancellations=stops[2],
         heap_limit_hits=stops[3],
+        reports_dropped=figures["reports_dropped"],
     )

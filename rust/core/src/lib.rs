@@ -22,8 +22,8 @@ pub mod error;
 mod host;
 pub mod isolate;
 mod limits;
-mod modules;
 pub mod memory;
+mod modules;
 pub mod reactor;
 pub mod reply;
 mod snapshot;
@@ -35,6 +35,7 @@ mod web;
 
 pub use convert::wire;
 pub use host::{Binding, HostRef};
+pub use limits::binds_growing_buffers;
 
 /// Compile-time statements about what may cross threads.
 const _: () = {

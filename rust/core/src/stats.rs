@@ -37,7 +37,9 @@ pub struct Counters {
     /// Streams of the host's that JavaScript reads.
     pub host_streams: StreamCounters,
     /// Operations stopped, by cause.
-    pub stops: [AtomicU64; 8],
+    pub stops: [AtomicU64; 9],
+    /// Reports of unhandled rejections and uncaught errors that were dropped.
+    pub reports_dropped: AtomicU64,
 }
 
 /// Streams of one direction.

@@ -85,7 +85,8 @@ impl StreamHandle {
         let timeout = timeout::parse(timeout)?;
         match what {
             Some(what) => {
-                Ok(Operation::create(py, Caller { shared: Arc::clone(&self.shared), timeout, what }, command, pending)?.into_any())
+                Ok(Operation::create(py, Caller { shared: Arc::clone(&self.shared), timeouts: timeout.into(), what }, command, pending)?
+                    .into_any())
             }
             None => {
                 let bridge = LoopBridge::of_running_or_none(py)?;
@@ -143,7 +144,9 @@ impl StreamHandle {
         let stream = Arc::clone(&self.remote);
         let mut pending = Pending::new();
         let value = from_py(value, &self.shared, "$", &mut pending)?;
-        if verb == Verb::Cancel && let Some(channel) = &self.channel {
+        if verb == Verb::Cancel
+            && let Some(channel) = &self.channel
+        {
             channel.discard();
         }
         self.ask(py, Command::Tell(Tell { stream, verb, value }), pending, timeout, (!blocking).then_some(what))

@@ -95,7 +95,9 @@ fn handle_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, handle: Han
         }
         // It goes the other way.
         Handle::Store(_) => Err(Error::Released("array buffer")),
-        Handle::Function(remote) | Handle::Promise(remote) | Handle::Stream(remote, _) | Handle::Writable(remote) => state.kept(scope, remote.id).ok_or(Error::Released("JavaScript function")),
+        Handle::Function(remote) | Handle::Promise(remote) | Handle::Stream(remote, _) | Handle::Writable(remote) => {
+            state.kept(scope, remote.id).ok_or(Error::Released("JavaScript function"))
+        }
         Handle::Error(exception) => Ok(make_error(scope, state, &exception)),
         Handle::HostFunction(function) => make_function(scope, state, function).map(Into::into),
         Handle::HostStream(stream) => make_stream(scope, state, stream),

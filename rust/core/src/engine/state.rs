@@ -24,7 +24,7 @@ use crate::snapshot::Source;
 use crate::spin::Spin;
 use crate::stream::Streams;
 use crate::value::HostFunction;
-use crate::web::Flood;
+use crate::web::{CONSOLE, Flood};
 
 /// A host function that JavaScript can reach.
 pub(crate) struct BoundFunction {
@@ -62,6 +62,8 @@ pub(crate) struct State {
     pub(crate) buffers: Buffers,
     /// Console messages under way to the host.
     pub(crate) console: Arc<Flood>,
+    /// Reports of rejections and uncaught errors under way to the host.
+    pub(crate) reports: Arc<Flood>,
     /// Streams that the host holds, and what streams cross the border with.
     pub(crate) streams: Streams,
     /// JavaScript objects that the host holds.
@@ -105,6 +107,8 @@ pub(crate) struct State {
     pub(crate) thrash: Thrash,
     /// The heap limit was reached.
     pub(super) heap_exceeded: Cell<bool>,
+    /// And who must stop for it is marked.
+    pub(super) heap_blamed: Cell<bool>,
     /// Microtask checkpoints on the stack.
     pub(super) checkpoints: Cell<u32>,
 }
@@ -128,6 +132,7 @@ impl State {
     ) -> Self {
         let key = v8::Private::new(scope, None);
         let module_key = v8::Private::new(scope, None);
+        let reports = shared.config.max_rejections;
         Self {
             shared,
             // SAFETY: copied only to be used on this thread while the isolate lives.
@@ -137,7 +142,8 @@ impl State {
             snapshot_for: RefCell::default(),
             modules: Modules::default(),
             buffers,
-            console: Arc::default(),
+            console: Arc::new(Flood::new(CONSOLE)),
+            reports: Arc::new(Flood::new(reports)),
             entries: RefCell::default(),
             live: RefCell::default(),
             pending: RefCell::default(),
@@ -166,6 +172,7 @@ impl State {
             near_limit: Cell::default(),
             thrash: Thrash::default(),
             heap_exceeded: Cell::default(),
+            heap_blamed: Cell::default(),
             checkpoints: Cell::default(),
         }
     }

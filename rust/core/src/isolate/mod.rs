@@ -6,12 +6,14 @@ mod message;
 mod root;
 mod shared;
 mod spares;
+mod standing;
 mod thread;
 mod v8_flags;
 
 pub use handle::{Isolate, Start};
-pub use root::{is_forked, live_isolates, v8_version};
 pub use message::{CallOutcome, InlineHost, Message};
+pub use root::{is_forked, live_isolates, v8_version};
 pub use shared::Shared;
 pub use spares::Spares;
+pub use standing::Standing;
 pub(crate) use v8_flags::V8_FLAGS;

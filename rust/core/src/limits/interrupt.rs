@@ -37,6 +37,7 @@ unsafe extern "C" fn on_interrupt(isolate: v8::UnsafeRawIsolatePtr, _: *mut c_vo
     super::heap::look_again(&mut isolate, &state);
     let stop = {
         v8::scope_with_context!(let scope, &mut isolate, &state.context);
+        state.blame(scope);
         state.should_terminate(scope)
     };
     if stop {

@@ -46,9 +46,11 @@ struct Outlet {
 /// Takes the functions over, and gives them theirs.
 pub(crate) fn lend(scope: &mut v8::PinScope<'_, '_>, state: &State, functions: v8::Local<'_, v8::Object>) -> Option<()> {
     let host = v8::Object::new(scope);
-    for (name, function) in
-        [("push", v8::Function::new(scope, on_push)?), ("end", v8::Function::new(scope, on_end)?), ("fail", v8::Function::new(scope, on_fail)?)]
-    {
+    for (name, function) in [
+        ("push", v8::Function::new(scope, on_push)?),
+        ("end", v8::Function::new(scope, on_end)?),
+        ("fail", v8::Function::new(scope, on_fail)?),
+    ] {
         let key = v8::String::new(scope, name)?;
         host.set(scope, key.into(), function.into())?;
     }
@@ -82,9 +84,11 @@ impl State {
         if object.has(scope, symbol.into())? {
             return Some(true);
         }
-        Some(!object.is_proxy() && object.get_constructor_name().length() == "WritableStream".len() && {
-            object.get_constructor_name().to_rust_string_lossy(scope) == "WritableStream"
-        })
+        Some(
+            !object.is_proxy() && object.get_constructor_name().length() == "WritableStream".len() && {
+                object.get_constructor_name().to_rust_string_lossy(scope) == "WritableStream"
+            },
+        )
     }
 
     /// What `object` is for the host. Reads it: `None` if that threw.
@@ -207,7 +211,7 @@ impl State {
         for id in ids {
             let error = match cause {
                 Cause::Terminated => Error::Terminated,
-                Cause::HeapLimit => Error::HeapLimit { limit: self.shared.config.max_heap_size },
+                Cause::HeapLimit => Error::HeapLimit { limit: self.shared.config.max_heap_size, condemned: Some(true) },
                 _ => Error::Closed,
             };
             self.end_stream(id, Err(error));
@@ -255,7 +259,9 @@ impl State {
     fn of_chunk(&self, id: u64, error: Error) -> Error {
         let number = self.streams.outlets.borrow().get(&id).map_or(0, |outlet| outlet.count) + 1;
         match error {
-            Error::Conversion { path, reason, cause } => Error::Conversion { path: format!("chunk {number} of the stream: {path}"), reason, cause },
+            Error::Conversion { path, reason, cause } => {
+                Error::Conversion { path: format!("chunk {number} of the stream: {path}"), reason, cause }
+            }
             other => other,
         }
     }

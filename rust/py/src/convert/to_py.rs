@@ -210,7 +210,12 @@ impl<'py> Decoder<'py, '_> {
             Handle::Error(exception) => javascript_error(self.py, *exception, self.shared, false),
             Handle::Stream(..) | Handle::Writable(_) => stream::stream(self.py, handle),
             Handle::Store(store) => memory::view(self.py, store),
-            Handle::Buffer(_) | Handle::Memory(_) | Handle::HostFunction(_) | Handle::HostPromise(_) | Handle::HostStream(_) | Handle::HostSink(_) => Err(truncated()),
+            Handle::Buffer(_)
+            | Handle::Memory(_)
+            | Handle::HostFunction(_)
+            | Handle::HostPromise(_)
+            | Handle::HostStream(_)
+            | Handle::HostSink(_) => Err(truncated()),
         }
     }
 
