@@ -52,7 +52,9 @@ class JsFunction:
     def name(self) -> str:
         """The function's JavaScript name; empty for an anonymous one."""
 
-    def __call__(self, *args: Any, timeout: float | timedelta | None = None, cpu_timeout: float | timedelta | None = None) -> Any:
+    def __call__(
+        self, *args: Any, timeout: float | timedelta | None = None, cpu_timeout: float | timedelta | None = None
+    ) -> Any:
         """Call the function and return its value.
 
         On a thread without a running event loop a promise is driven to its end. On a running loop's thread a value
@@ -77,7 +79,9 @@ class JsFunction:
             5
         """
 
-    def call_async(self, *args: Any, timeout: float | timedelta | None = None, cpu_timeout: float | timedelta | None = None) -> Coroutine[Any, Any, Any]:
+    def call_async(
+        self, *args: Any, timeout: float | timedelta | None = None, cpu_timeout: float | timedelta | None = None
+    ) -> Coroutine[Any, Any, Any]:
         """Call the function; await the value. Arguments, value and errors are those of a plain call.
 
         With a running event loop the call starts at once; without one, when first awaited. Cancelling the awaiting
@@ -186,8 +190,12 @@ class Isolate:
     def eval_async(
         self, code: str, timeout: float | timedelta | None, cpu_timeout: float | timedelta | None, filename: str | None
     ) -> Operation: ...
-    def eval_module(self, specifier: str, timeout: float | timedelta | None, cpu_timeout: float | timedelta | None) -> Any: ...
-    def eval_module_async(self, specifier: str, timeout: float | timedelta | None, cpu_timeout: float | timedelta | None) -> Operation: ...
+    def eval_module(
+        self, specifier: str, timeout: float | timedelta | None, cpu_timeout: float | timedelta | None
+    ) -> Any: ...
+    def eval_module_async(
+        self, specifier: str, timeout: float | timedelta | None, cpu_timeout: float | timedelta | None
+    ) -> Operation: ...
     def snapshot(self, sources: list[tuple[bool, str, str]]) -> bytes: ...
     def add_module(self, name: str, source: Any) -> None: ...
     def set_module_resolver(self, function: Callable[[str, str], Any] | None) -> None: ...

@@ -18,7 +18,6 @@ MIB = 1024 * 1024
 SLEEP = "const sleep = (ms) => new Promise((r) => setTimeout(r, ms));"
 
 
-
 # --- the standard's rules ---------------------------------------------------------------------------------------
 
 

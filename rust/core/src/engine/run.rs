@@ -279,3 +279,16 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
         .unwrap_or_else(|| "a panic without text".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::contained;
+    use crate::error::Error;
+
+    #[test]
+    fn hostile_73_a_panic_is_an_error_of_its_operation() {
+        let ended = contained(|| -> u32 { std::panic::resume_unwind(Box::new("on purpose")) });
+        assert!(matches!(ended, Err(Error::Panic(text)) if text == "on purpose"));
+        assert!(matches!(contained(|| 7), Ok(7)));
+    }
+}
