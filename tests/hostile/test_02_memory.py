@@ -34,7 +34,7 @@ FILL = "for (;;) h.push(new Array(1000).fill(1.5))"
         f"const h = []; try {{ {FILL} }} catch {{ for (;;); }} finally {{ for (;;); }}",
         f"await new Promise(r => setTimeout(() => {{ const h = []; {FILL} }}))",
         f"await Promise.resolve().then(() => {{ const h = []; {FILL} }})",
-        f"(async () => {{ const h = []; for (;;) {{ h.push(new Array(1000).fill(1.5)); await 0 }} }})()",
+        "(async () => { const h = []; for (;;) { h.push(new Array(1000).fill(1.5)); await 0 } })()",
     ],
 )
 def test_15_a_heap_that_grows(run: Run, code: str) -> None:

@@ -5,6 +5,7 @@ mod handle;
 mod message;
 mod root;
 mod shared;
+mod space;
 mod spares;
 mod standing;
 mod thread;
