@@ -17,8 +17,8 @@ class StateMethods:
 
         ``"open"``: it takes work. ``"draining"``: it takes work and will run it; a caller was released at its deadline
         while V8 was in a builtin that does not yield, and V8 has not come back. ``"condemned"``: the heap filled up and
-        stays full. ``"terminated"``: `Runtime.terminate` was called. ``"closed"``: `Runtime.close` was called, or this is
-        a forked child. The last three need a new runtime.
+        stays full. ``"terminated"``: `Runtime.terminate` was called. ``"closed"``: `Runtime.close` was called, or this
+        is a forked child. The last three need a new runtime.
 
         Example:
             >>> from jsrun import Runtime
