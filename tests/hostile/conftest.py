@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -51,12 +52,17 @@ def rt() -> Iterator[jsrun.Runtime]:
 
 def check(runtime: jsrun.Runtime) -> None:
     """It works, or it says that it does not."""
-    if runtime.state in {"open", "draining"}:
+    if runtime.state == "open":
         assert runtime.eval("6 * 7", timeout=50) == 42
         assert runtime.state == "open"
     elif runtime.state == "condemned":
         with pytest.raises(jsrun.HeapLimitExceeded, match="condemned"):
             runtime.eval("1")
+    elif runtime.state == "draining":
+        # Behind a builtin that has not come back: then it is open, or condemned.
+        with contextlib.suppress(jsrun.HeapLimitExceeded):
+            assert runtime.eval("6 * 7", timeout=50) == 42
+        assert runtime.state in {"open", "condemned"}
     else:
         with pytest.raises((jsrun.RuntimeClosed, jsrun.RuntimeTerminated)):
             runtime.eval("1")

@@ -76,7 +76,7 @@ pub enum Error {
 
 fn heap_after(condemned: Option<bool>) -> &'static str {
     match condemned {
-        Some(true) => ". What fills the heap is still reachable: the runtime is condemned, close it",
+        Some(true) => ". The memory did not come back: the runtime is condemned, close it",
         Some(false) => ". The memory came back: the runtime goes on",
         None => "",
     }

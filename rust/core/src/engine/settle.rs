@@ -243,7 +243,7 @@ impl State {
         for ticket in tickets {
             drop(self.take_pending(ticket.id));
             ticket.stop.set(cause);
-            self.finish(&ticket, Err(self.error_for(&ticket, cause)));
+            self.finish(&ticket, Err(self.shared.refusal(&ticket, cause)));
         }
     }
 
@@ -318,7 +318,9 @@ impl State {
 
     /// After a heap limit, once the stack is clear: frees what can be freed, and says whether that is enough.
     pub(super) fn recover(&self, scope: &mut v8::PinScope<'_, '_>) {
-        if self.heap_exceeded.get() && self.entries.borrow().is_empty() {
+        if (self.heap_exceeded.get() || self.near_limit.get()) && self.entries.borrow().is_empty() {
+            // V8 may have asked for room after the last look: the next operation must not be taken for the one that filled the heap.
+            self.near_limit.set(false);
             self.heap_exceeded.set(false);
             self.heap_blamed.set(false);
             crate::limits::recover_heap(scope, self);

@@ -50,9 +50,9 @@ impl Shared {
     }
 
     /// Why a request is not taken.
-    pub(super) fn refusal(&self, ticket: &Ticket, cause: Cause) -> Error {
+    pub(crate) fn refusal(&self, ticket: &Ticket, cause: Cause) -> Error {
         match cause {
-            Cause::HeapLimit => Error::HeapLimit { limit: self.config.max_heap_size, condemned: Some(true) },
+            Cause::HeapLimit if self.is_stopped() => Error::HeapLimit { limit: self.config.max_heap_size, condemned: Some(true) },
             cause => ticket.error_for(cause, self.config.max_heap_size),
         }
     }
