@@ -34,7 +34,17 @@ class RuntimeConfig:
         enable_console: whether JavaScript's ``console`` writes to `sys.stdout` and `sys.stderr` (or to `on_console`);
             without it ``console`` is there and silent.
         inspector: where debuggers reach the runtime; nowhere when ``None``.
-        max_buffer_bytes: limit of array buffers, which live outside the heap; 512 MiB when ``None``.
+        max_buffer_bytes: limit of array buffers, shared ones and WebAssembly memories, which live outside the heap;
+            512 MiB when ``None``.
+        cpu_timeout: limit of the time that one operation's JavaScript takes on the runtime's thread, for operations
+            that name none; waiting does not count.
+        allow_eval: whether JavaScript may make code from text (``eval``, ``new Function``); else ``EvalError``.
+        allow_wasm: whether there is WebAssembly.
+        allow_atomics_wait: whether ``Atomics.wait`` may block the runtime's thread; else ``TypeError``.
+        max_modules: modules that a runtime knows at most; they are kept as long as it lives. 50,000 when ``None``.
+        max_host_calls: async host calls in flight at most; 100,000 when ``None``.
+        max_unhandled_rejections: reports of unhandled rejections that wait to be told at most, more are dropped and
+            counted; 1,000 when ``None``.
         max_serialization_depth: deepest nesting that crosses, 1 to 2000; 100 when ``None``.
         max_serialization_bytes: largest encoded value that crosses; 10 MiB when ``None``.
         permissions: what `Runtime.register_op` operations may ask for.
@@ -82,12 +92,23 @@ class RuntimeConfig:
     buffers: Literal["copy", "share"] = "copy"
     code_cache: str | os.PathLike[str] | None = None
     import_map: Mapping[str, Any] | str | None = None
+    cpu_timeout: float | datetime.timedelta | None = None
+    allow_eval: bool = True
+    allow_wasm: bool = True
+    allow_atomics_wait: bool = False
+    max_modules: int | None = None
+    max_host_calls: int | None = None
+    max_unhandled_rejections: int | None = None
     # Set by `SnapshotBuilder` alone.
     _recording: bool = dataclasses.field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         self._check_sizes()
         check_timeout(self.timeout)
+        check_timeout(self.cpu_timeout, "cpu_timeout")
+        for name in ("allow_eval", "allow_wasm", "allow_atomics_wait"):
+            if not isinstance(getattr(self, name), bool):
+                raise TypeError(f"{name} must be a bool, got {getattr(self, name)!r}")
         if self.bootstrap is not None and not isinstance(self.bootstrap, str):
             raise TypeError(f"bootstrap must be a str, got {type(self.bootstrap).__name__}")
         self._check_console()
@@ -152,6 +173,9 @@ class RuntimeConfig:
             "max_serialization_depth",
             "max_serialization_bytes",
             "stream_high_water_mark",
+            "max_modules",
+            "max_host_calls",
+            "max_unhandled_rejections",
         ):
             value = getattr(self, name)
             if value is None:
@@ -185,18 +209,18 @@ def _plain(value: object, place: str) -> object:
     return value
 
 
-def check_timeout(timeout: object) -> None:
+def check_timeout(timeout: object, name: str = "timeout") -> None:
     """Raise for a timeout that is no positive number of seconds."""
     if timeout is None:
         return
     if isinstance(timeout, datetime.timedelta):
         seconds = timeout.total_seconds()
     elif isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout must be seconds (int or float), a timedelta or None, got {timeout!r}")
+        raise TypeError(f"{name} must be seconds (int or float), a timedelta or None, got {timeout!r}")
     else:
         seconds = timeout
     if math.isnan(seconds) or seconds <= 0:
-        raise ValueError(f"timeout must be more than 0 seconds, got {timeout!r}")
+        raise ValueError(f"{name} must be more than 0 seconds, got {timeout!r}")
 
 
 def resolve(config: RuntimeConfig | None, options: dict[str, Any]) -> RuntimeConfig:

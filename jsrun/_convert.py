@@ -15,7 +15,8 @@ import uuid
 from typing import Any
 
 from ._buffers import SharedBuffer, typed
-from ._source import PyStreamSource, Sink
+from ._sink import Sink
+from ._source import PyStreamSource
 from ._stream import JsStream, JsWritable
 from ._types import JsMap, JsRegExp, JsUndefined
 

@@ -12,6 +12,7 @@ from typing_extensions import Self
 
 from ._config import RuntimeConfig
 from ._stats import Figures
+from ._types import RuntimeState
 
 __all__ = [
     "Chunks",
@@ -58,7 +59,9 @@ class JsFunction:
     def name(self) -> str:
         """The function's JavaScript name; empty for an anonymous one."""
 
-    def __call__(self, *args: Any, timeout: float | timedelta | None = None) -> Any:
+    def __call__(
+        self, *args: Any, timeout: float | timedelta | None = None, cpu_timeout: float | timedelta | None = None
+    ) -> Any:
         """Call the function and return its value.
 
         On a thread without a running event loop a promise is driven to its end. On a running loop's thread a value
@@ -67,6 +70,7 @@ class JsFunction:
         Args:
             *args: positional arguments, converted as `docs/values.md` says.
             timeout: seconds (int, float) or a timedelta; the runtime's default when ``None``.
+            cpu_timeout: the same for time on the runtime's thread, without what JavaScript waits.
 
         Raises:
             JavaScriptError: the function threw.
@@ -82,7 +86,9 @@ class JsFunction:
             5
         """
 
-    def call_async(self, *args: Any, timeout: float | timedelta | None = None) -> Coroutine[Any, Any, Any]:
+    def call_async(
+        self, *args: Any, timeout: float | timedelta | None = None, cpu_timeout: float | timedelta | None = None
+    ) -> Coroutine[Any, Any, Any]:
         """Call the function; await the value. Arguments, value and errors are those of a plain call.
 
         With a running event loop the call starts at once; without one, when first awaited. Cancelling the awaiting
@@ -205,10 +211,18 @@ class Isolate:
     def create(options: RuntimeConfig) -> tuple[Isolate, Operation]: ...
     @property
     def id(self) -> int: ...
-    def eval(self, code: str, timeout: float | timedelta | None, filename: str | None) -> Any: ...
-    def eval_async(self, code: str, timeout: float | timedelta | None, filename: str | None) -> Operation: ...
-    def eval_module(self, specifier: str, timeout: float | timedelta | None) -> Any: ...
-    def eval_module_async(self, specifier: str, timeout: float | timedelta | None) -> Operation: ...
+    def eval(
+        self, code: str, timeout: float | timedelta | None, cpu_timeout: float | timedelta | None, filename: str | None
+    ) -> Any: ...
+    def eval_async(
+        self, code: str, timeout: float | timedelta | None, cpu_timeout: float | timedelta | None, filename: str | None
+    ) -> Operation: ...
+    def eval_module(
+        self, specifier: str, timeout: float | timedelta | None, cpu_timeout: float | timedelta | None
+    ) -> Any: ...
+    def eval_module_async(
+        self, specifier: str, timeout: float | timedelta | None, cpu_timeout: float | timedelta | None
+    ) -> Operation: ...
     def snapshot(self, sources: list[tuple[bool, str, str]]) -> bytes: ...
     def add_module(self, name: str, source: Any) -> None: ...
     def set_module_resolver(self, function: Callable[[str, str], Any] | None) -> None: ...
@@ -222,6 +236,8 @@ class Isolate:
     def aclose(self) -> Operation: ...
     def is_closed(self) -> bool: ...
     def endpoints(self) -> dict[str, str] | None: ...
+    @property
+    def state(self) -> RuntimeState: ...
     def stats(self) -> Figures: ...
 
 @final

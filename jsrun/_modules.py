@@ -61,22 +61,26 @@ class ModuleMethods:
             raise TypeError(f"loader must be callable or None, got {type(loader).__name__}")
         return self._native.set_module_loader(loading(loader) if loader is not None else None)
 
-    def eval_module(self, specifier: str, *, timeout: Timeout = None) -> JsModule:
+    def eval_module(self, specifier: str, *, timeout: Timeout = None, cpu_timeout: Timeout = None) -> JsModule:
         """Load, link and evaluate a module and what it imports, blocking; return its exports.
 
         Args:
             specifier: what an import statement would say.
             timeout: seconds (int, float) or a timedelta; the runtime's default when ``None``.
+            cpu_timeout: the same for time on the runtime's thread.
 
         Raises:
             ModuleError: a module cannot be resolved, loaded or compiled; names specifier and referrer.
             JavaScriptError: a module threw, or an import asks for an export that is not there.
             JavaScriptTimeout, RuntimeClosed and the others of `eval`.
         """
-        return JsModule._from_native(specifier, self._native.eval_module(check_specifier(specifier), timeout))
-
-    async def eval_module_async(self, specifier: str, *, timeout: Timeout = None) -> JsModule:
-        """Load, link and evaluate a module; otherwise like `eval_module`. Other operations go on meanwhile."""
         return JsModule._from_native(
-            specifier, await self._native.eval_module_async(check_specifier(specifier), timeout)
+            specifier, self._native.eval_module(check_specifier(specifier), timeout, cpu_timeout)
         )
+
+    async def eval_module_async(
+        self, specifier: str, *, timeout: Timeout = None, cpu_timeout: Timeout = None
+    ) -> JsModule:
+        """Load, link and evaluate a module; otherwise like `eval_module`. Other operations go on meanwhile."""
+        exports = await self._native.eval_module_async(check_specifier(specifier), timeout, cpu_timeout)
+        return JsModule._from_native(specifier, exports)

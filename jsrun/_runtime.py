@@ -17,13 +17,14 @@ from ._inspector import InspectionMethods
 from ._jsrun import Isolate
 from ._modules import ModuleMethods
 from ._source import StreamMethods
+from ._state import StateMethods
 from ._stats import RuntimeStats, from_native
 from .errors import RuntimeClosed
 
 _open: weakref.WeakSet[Runtime] = weakref.WeakSet()
 
 
-class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods):
+class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods, StateMethods):
     """A JavaScript runtime: one V8 isolate on a thread of its own.
 
     It belongs to no event loop and no thread: any of them may use it, at the same time. Any number of operations is in
@@ -78,12 +79,15 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods):
 
     # ---- evaluation ----------------------------------------------------------------------------------------------
 
-    def eval(self, code: str, *, timeout: Timeout = None, filename: str | None = None) -> Any:
+    def eval(
+        self, code: str, *, timeout: Timeout = None, cpu_timeout: Timeout = None, filename: str | None = None
+    ) -> Any:
         """Evaluate a script, blocking; a promise is driven to its end. Top-level ``await`` is allowed.
 
         Args:
             code: JavaScript source.
             timeout: seconds (int, float) or a timedelta; the runtime's default when ``None``.
+            cpu_timeout: the same for time on the runtime's thread, without what JavaScript waits.
             filename: name in stack traces.
 
         Returns:
@@ -91,7 +95,7 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods):
 
         Raises:
             JavaScriptError: JavaScript threw, or the source has a syntax error.
-            JavaScriptTimeout: the deadline passed; the runtime stays usable.
+            JavaScriptTimeout: the deadline passed, or the CPU time is used up; the runtime stays usable.
             ConversionError: the value has no Python form.
             RuntimeClosed, RuntimeTerminated, HeapLimitExceeded, DeadlockError, OperationLost: see `jsrun.errors`.
             KeyboardInterrupt: Ctrl-C, after JavaScript has stopped.
@@ -102,10 +106,10 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods):
             ...     rt.eval("await Promise.resolve('done')")
             'done'
         """
-        return self._native.eval(code, timeout, filename)
+        return self._native.eval(code, timeout, cpu_timeout, filename)
 
     def eval_async(
-        self, code: str, *, timeout: Timeout = None, filename: str | None = None
+        self, code: str, *, timeout: Timeout = None, cpu_timeout: Timeout = None, filename: str | None = None
     ) -> Coroutine[Any, Any, Any]:
         """Evaluate a script; await the result. Arguments, value and errors are those of `eval`.
 
@@ -119,7 +123,7 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods):
             ...     asyncio.run(rt.eval_async("1 + 1"))
             2
         """
-        return self._native.eval_async(code, timeout, filename)
+        return self._native.eval_async(code, timeout, cpu_timeout, filename)
 
     # ---- life ----------------------------------------------------------------------------------------------------
 
@@ -183,8 +187,7 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods):
         await self.aclose()
 
     def __repr__(self) -> str:
-        state = "closed" if self.is_closed() else "open"
-        return f"<jsrun.Runtime {self._native.id} {state}>"
+        return f"<jsrun.Runtime {self._native.id} {self.state}>"
 
 
 def _close_all() -> None:

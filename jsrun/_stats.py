@@ -25,6 +25,7 @@ class Figures(TypedDict):
     code_cache_misses: int
     js_streams: list[int]
     host_streams: list[int]
+    reports_dropped: int
     stops: list[int]
     kinds: list[int]
     last_kind: int
@@ -54,7 +55,7 @@ class RuntimeStats:
         operations: commands run so far: evaluations, calls, bindings, awaited promises.
         active_async_ops: operations that wait for a promise.
         handles: JavaScript objects that Python holds.
-        timeouts: operations stopped at their deadline.
+        timeouts: operations stopped at their deadline, or when their CPU time was used up.
         cancellations: operations given up by their caller.
         heap_limit_hits: operations stopped at the heap limit.
         code_cache_hits: large sources whose compiled code was there.
@@ -67,6 +68,7 @@ class RuntimeStats:
         chunks_streamed_py_to_js: chunks that Python iterables gave.
         bytes_streamed_js_to_py: their size as encoded, roughly that of the data.
         bytes_streamed_py_to_js: likewise.
+        reports_dropped: unhandled rejections and uncaught errors that were not told, because too many waited.
     """
 
     heap_total_bytes: int
@@ -96,6 +98,7 @@ class RuntimeStats:
     chunks_streamed_py_to_js: int
     bytes_streamed_js_to_py: int
     bytes_streamed_py_to_js: int
+    reports_dropped: int
 
 
 def from_native(figures: Figures) -> RuntimeStats:
@@ -117,7 +120,7 @@ def from_native(figures: Figures) -> RuntimeStats:
         operations=figures["operations"],
         active_async_ops=figures["pending"],
         handles=figures["handles"],
-        timeouts=stops[1],
+        timeouts=stops[1] + stops[8],
         cancellations=stops[2],
         heap_limit_hits=stops[3],
         code_cache_hits=figures["code_cache_hits"],
@@ -130,4 +133,5 @@ def from_native(figures: Figures) -> RuntimeStats:
         chunks_streamed_py_to_js=from_py[2],
         bytes_streamed_js_to_py=from_js[3],
         bytes_streamed_py_to_js=from_py[3],
+        reports_dropped=figures["reports_dropped"],
     )

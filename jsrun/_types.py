@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
+
+RuntimeState = Literal["open", "draining", "condemned", "terminated", "closed"]
 
 
 @final

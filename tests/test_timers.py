@@ -16,10 +16,6 @@ from jsrun import HeapLimitExceeded, JavaScriptError, JavaScriptTimeout, Runtime
 MakeRuntime = Callable[..., Runtime]
 MIB = 1024 * 1024
 SLEEP = "const sleep = (ms) => new Promise((r) => setTimeout(r, ms));"
-stopped = pytest.mark.xfail(
-    strict=True,
-    reason="after a timer callback was terminated the next operation is cancelled, and other timers are lost",
-)
 
 
 # --- the standard's rules ---------------------------------------------------------------------------------------
@@ -284,7 +280,6 @@ async def test_stopping_one_operations_timer_leaves_those_of_others(rt: Runtime)
     assert await outcome(other) == "mine"
 
 
-@stopped
 def test_a_callback_that_fills_the_heap_is_stopped(runtimes: MakeRuntime) -> None:
     rt = runtimes(max_heap_size=32 * MIB)
     hoard = "const h = []; for (;;) h.push(new Array(1000).fill(1.5))"

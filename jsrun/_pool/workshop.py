@@ -210,7 +210,7 @@ class Workshop:
 
     def _check(self, member: Member) -> None:
         # Whatever was sent before has run when this has, or waits for a promise. No task: it is the price of a reuse.
-        settled = self._context.copy().run(member.runtime._native.eval_async, "0", _GRACE, None)
+        settled = self._context.copy().run(member.runtime._native.eval_async, "0", _GRACE, None, None)
         self._checks.add(settled)
         settled.add_done_callback(functools.partial(self._checked, member), context=self._context)
 

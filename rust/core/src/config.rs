@@ -21,6 +21,20 @@ pub struct Config {
     pub bootstrap: Option<String>,
     /// Deadline of every operation that names none.
     pub timeout: Option<Duration>,
+    /// CPU time of every operation that names none.
+    pub cpu_timeout: Option<Duration>,
+    /// Whether JavaScript may make code from text: `eval`, `new Function`.
+    pub allow_eval: bool,
+    /// Whether there is WebAssembly.
+    pub allow_wasm: bool,
+    /// Whether `Atomics.wait` may block the isolate's thread.
+    pub allow_atomics_wait: bool,
+    /// Modules that are known at most.
+    pub max_modules: usize,
+    /// Async host calls that JavaScript may await at a time.
+    pub max_host_calls: usize,
+    /// Reports of unhandled rejections and uncaught errors that may be under way to the host.
+    pub max_rejections: usize,
     /// A snapshot to start from instead of the built-in one; made by an isolate with `recording`.
     pub snapshot: Option<Arc<[u8]>>,
     /// The isolate exists to be made a snapshot of, with [`crate::commands::Command::Snapshot`].
@@ -60,6 +74,13 @@ impl Default for Config {
             max_buffer_bytes: 512 << 20,
             bootstrap: None,
             timeout: None,
+            cpu_timeout: None,
+            allow_eval: true,
+            allow_wasm: true,
+            allow_atomics_wait: false,
+            max_modules: 50_000,
+            max_host_calls: 100_000,
+            max_rejections: 1_000,
             snapshot: None,
             recording: false,
             import_map: None,

@@ -19,14 +19,19 @@ pub enum Error {
     /// The operation passed its deadline.
     #[error("JavaScript did not finish within {} s", .0.as_secs_f64())]
     Timeout(Duration),
+    /// The operation used up its time on the isolate's thread.
+    #[error("JavaScript used more than {} s of CPU time", .0.as_secs_f64())]
+    CpuTimeout(Duration),
     /// The caller gave the operation up (task cancelled, Ctrl-C).
     #[error("the operation was cancelled")]
     Cancelled,
     /// The V8 heap reached its limit while the operation ran.
-    #[error("the JavaScript heap reached its limit of {limit} bytes; the operation was stopped")]
+    #[error("the JavaScript heap reached its limit of {limit} bytes; the operation was stopped{}", heap_after(*.condemned))]
     HeapLimit {
         /// The configured limit in bytes.
         limit: usize,
+        /// Whether the isolate is condemned: the memory did not come back. `None` while that is not known.
+        condemned: Option<bool>,
     },
     /// V8 dropped this operation's pending microtasks when it stopped another operation.
     #[error("this operation was lost: its queued microtasks were dropped when another operation of the runtime was stopped")]
@@ -73,6 +78,14 @@ pub enum Error {
     /// A Rust panic was contained. This is a bug in jsrun.
     #[error("internal error (please report): {0}")]
     Panic(String),
+}
+
+fn heap_after(condemned: Option<bool>) -> &'static str {
+    match condemned {
+        Some(true) => ". The memory did not come back: the runtime is condemned, close it",
+        Some(false) => ". The memory came back: the runtime goes on",
+        None => "",
+    }
 }
 
 impl Error {

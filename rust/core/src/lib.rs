@@ -42,6 +42,7 @@ mod web;
 
 pub use convert::wire;
 pub use host::{Binding, HostRef};
+pub use limits::binds_growing_buffers;
 pub use modules::ImportMap;
 
 /// Compile-time statements about what may cross threads.

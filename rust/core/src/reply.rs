@@ -1,7 +1,7 @@
 //! One operation's ticket: who waits for it, whether it must stop, and the promise that it ends exactly once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -10,7 +10,7 @@ use crate::completion::Queue;
 use crate::error::{Error, JsException};
 use crate::isolate::Shared;
 use crate::value::Value;
-use crate::web::Admitted;
+pub use crate::web::Admitted;
 
 /// Number of an operation; never reused in a process.
 pub type OpId = u64;
@@ -35,6 +35,8 @@ pub enum Cause {
     Unreachable = 6,
     /// Its microtasks were dropped with another operation's.
     Lost = 7,
+    /// Used up its time on the isolate's thread.
+    CpuTimeout = 8,
 }
 
 impl Cause {
@@ -47,6 +49,7 @@ impl Cause {
             5 => Self::Closed,
             6 => Self::Unreachable,
             7 => Self::Lost,
+            8 => Self::CpuTimeout,
             _ => return None,
         })
     }
@@ -104,9 +107,9 @@ pub struct HostCall {
 #[derive(Debug)]
 pub enum Report {
     /// A promise was rejected and nobody listens.
-    UnhandledRejection(Box<JsException>),
+    UnhandledRejection(Box<JsException>, Admitted),
     /// A timer or microtask threw and nobody listens.
-    Uncaught(Box<JsException>),
+    Uncaught(Box<JsException>, Admitted),
     /// JavaScript wrote to its console.
     Console(Box<ConsoleMessage>),
 }
@@ -126,6 +129,21 @@ pub struct ConsoleMessage {
     pub(crate) _admitted: Admitted,
 }
 
+/// How long an operation may take; `None` where the isolate's configuration says it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timeouts {
+    /// From the call to the answer.
+    pub wall: Option<Duration>,
+    /// On the isolate's thread, in JavaScript.
+    pub cpu: Option<Duration>,
+}
+
+impl From<Option<Duration>> for Timeouts {
+    fn from(wall: Option<Duration>) -> Self {
+        Self { wall, cpu: None }
+    }
+}
+
 /// The shared record of one operation: held by its message, by the live table, and by the caller that may cancel it.
 #[derive(Debug)]
 pub struct Ticket {
@@ -135,6 +153,10 @@ pub struct Ticket {
     pub stop: CauseCell,
     /// When it must have ended, and the limit that was asked for.
     pub deadline: Option<(Instant, Duration)>,
+    /// Limit of its time on the isolate's thread.
+    pub cpu: Option<Duration>,
+    /// Nanoseconds of it that are used up.
+    cpu_used: AtomicU64,
     /// The host call from which this operation was started, if its isolate waits for that call.
     pub chain: Option<CallId>,
     /// Set by whoever ends the operation; answering later is a no-op.
@@ -154,12 +176,14 @@ pub struct Ticket {
 impl Ticket {
     /// A ticket whose answer goes to `queue`.
     #[must_use]
-    pub fn new(id: OpId, queue: Arc<Queue>, blocking: bool, timeout: Option<Duration>, chain: Option<CallId>) -> Arc<Self> {
-        let deadline = timeout.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
+    pub fn new(id: OpId, queue: Arc<Queue>, blocking: bool, timeouts: Timeouts, chain: Option<CallId>) -> Arc<Self> {
+        let deadline = timeouts.wall.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         Arc::new(Self {
             id,
             stop: CauseCell::default(),
             deadline,
+            cpu: timeouts.cpu.filter(|limit| *limit != Duration::MAX),
+            cpu_used: AtomicU64::new(0),
             chain,
             answered: AtomicBool::new(false),
             queue,
@@ -168,6 +192,16 @@ impl Ticket {
             ended: AtomicBool::new(false),
             stopped_at: Mutex::default(),
         })
+    }
+
+    /// Counts time on the isolate's thread.
+    pub(crate) fn charge(&self, time: Duration) {
+        self.cpu_used.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::AcqRel);
+    }
+
+    /// What is left of its time on the isolate's thread; zero when it is used up, `None` without a limit.
+    pub(crate) fn cpu_left(&self) -> Option<Duration> {
+        Some(self.cpu?.saturating_sub(Duration::from_nanos(self.cpu_used.load(Ordering::Acquire))))
     }
 
     /// Asks for [`Item::Pending`] if the operation does not end at once.
@@ -232,7 +266,8 @@ impl Ticket {
         match cause {
             Cause::Timeout => Error::Timeout(self.deadline.map_or(Duration::ZERO, |(_, limit)| limit)),
             Cause::Cancelled => Error::Cancelled,
-            Cause::HeapLimit => Error::HeapLimit { limit: heap_limit },
+            Cause::CpuTimeout => Error::CpuTimeout(self.cpu.unwrap_or_default()),
+            Cause::HeapLimit => Error::HeapLimit { limit: heap_limit, condemned: None },
             Cause::Terminated => Error::Terminated,
             Cause::Closed => Error::Closed,
             Cause::Lost => Error::Lost,

@@ -41,7 +41,9 @@ pub struct Counters {
     /// Large sources that were compiled anew.
     pub code_cache_misses: AtomicU64,
     /// Operations stopped, by cause.
-    pub stops: [AtomicU64; 8],
+    pub stops: [AtomicU64; 9],
+    /// Reports of unhandled rejections and uncaught errors that were dropped.
+    pub reports_dropped: AtomicU64,
 }
 
 /// Streams of one direction.

@@ -10,7 +10,7 @@ use jsrun_core::completion::{Queue, Waited};
 use jsrun_core::config::Config;
 use jsrun_core::error::Error;
 use jsrun_core::isolate::{Isolate, Shared};
-use jsrun_core::reply::{Cause, HostCall, Item, OpId, Ticket};
+use jsrun_core::reply::{Cause, HostCall, Item, OpId, Ticket, Timeouts};
 use jsrun_core::spin::Spin;
 use jsrun_core::value::{Handle, HostFunction, HostMode, Value, Wire};
 use jsrun_core::{Binding, HostRef, wire};
@@ -27,7 +27,7 @@ impl Bench {
         let queue = Arc::new(Queue::new().expect("a descriptor"));
         let (isolate, start) = Isolate::new(config, None).expect("a valid configuration");
         let shared = Arc::clone(isolate.shared());
-        let ready = shared.ticket(Arc::clone(&queue), true, None, None);
+        let ready = shared.ticket(Arc::clone(&queue), true, Timeouts::default(), None);
         start.start(Arc::clone(&ready)).expect("a thread");
         let bench = Self { isolate: Some(isolate), shared, queue };
         bench.outcome(ready.id).expect("the isolate starts");
@@ -35,7 +35,7 @@ impl Bench {
     }
 
     fn submit(&self, code: &str, timeout: Option<Duration>) -> Arc<Ticket> {
-        let ticket = self.shared.ticket(Arc::clone(&self.queue), true, timeout, None);
+        let ticket = self.shared.ticket(Arc::clone(&self.queue), true, timeout.into(), None);
         let command = Command::Eval(Eval { code: Value::text(code), filename: None });
         if let Err(error) = self.shared.submit(Arc::clone(&ticket), command) {
             panic!("submit: {error}");
@@ -82,7 +82,7 @@ impl Bench {
         let mut bytes = wire::HEADER.to_vec();
         bytes.extend([wire::HANDLE, 0]);
         let value = Value::Wire(Box::new(Wire { bytes, handles: vec![function] }));
-        let ticket = self.shared.ticket(Arc::clone(&self.queue), true, None, None);
+        let ticket = self.shared.ticket(Arc::clone(&self.queue), true, Timeouts::default(), None);
         let command = Command::Bind(Bind { binding: Binding::Global { name: name.into(), value } });
         self.shared.submit(Arc::clone(&ticket), command).expect("an open isolate");
         self.outcome(ticket.id).expect("the binding");
@@ -204,7 +204,7 @@ fn closing_ends_what_waits_and_what_comes() {
     }
     assert_eq!(closed, 2);
     bench.shared.close();
-    let ticket = bench.shared.ticket(Arc::clone(&bench.queue), true, None, None);
+    let ticket = bench.shared.ticket(Arc::clone(&bench.queue), true, Timeouts::default(), None);
     let command = Command::Eval(Eval { code: Value::text("1"), filename: None });
     assert!(matches!(bench.shared.submit(ticket, command), Err(Error::Closed)));
 }
@@ -215,7 +215,7 @@ fn terminate_is_for_good() {
     let busy = bench.submit("for (;;);", None);
     bench.shared.terminate();
     assert!(matches!(bench.outcome(busy.id), Err(Error::Terminated)));
-    let ticket = bench.shared.ticket(Arc::clone(&bench.queue), true, None, None);
+    let ticket = bench.shared.ticket(Arc::clone(&bench.queue), true, Timeouts::default(), None);
     let command = Command::Eval(Eval { code: Value::text("1"), filename: None });
     assert!(matches!(bench.shared.submit(ticket, command), Err(Error::Terminated)));
 }

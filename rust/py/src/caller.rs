@@ -1,12 +1,11 @@
 //! Who asks an isolate for something, and the two ways to wait for it: blocking, or on a loop's thread.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jsrun_core::commands::Command;
 use jsrun_core::error::Error;
 use jsrun_core::isolate::Shared;
-use jsrun_core::reply::CallId;
+use jsrun_core::reply::{CallId, Timeouts};
 use jsrun_core::value::Value;
 use parking_lot::Mutex;
 use pyo3::PyTraverseError;
@@ -26,8 +25,8 @@ use crate::{host, imports, table};
 pub(crate) struct Caller {
     /// The isolate.
     pub(crate) shared: Arc<Shared>,
-    /// Its timeout, if one was given.
-    pub(crate) timeout: Option<Duration>,
+    /// Its limits, where some were given.
+    pub(crate) timeouts: Timeouts,
     /// Name for `repr` and warnings.
     pub(crate) what: &'static str,
 }
@@ -89,7 +88,7 @@ pub(crate) fn run_blocking<'py>(
     py: Python<'py>,
     shared: &Arc<Shared>,
     command: Command,
-    timeout: Option<Duration>,
+    timeouts: impl Into<Timeouts>,
     bridge: Option<Bound<'py, LoopBridge>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     host::check_not_inline(py, shared)?;
@@ -97,7 +96,7 @@ pub(crate) fn run_blocking<'py>(
     let queue = blocking::queue_of(bridge.as_ref())?;
     // The isolate outlives the call even if its last owner goes meanwhile.
     let _alive = table::isolate(py, shared);
-    let ticket = shared.ticket(queue, true, timeout, chain_of(py, shared)?);
+    let ticket = shared.ticket(queue, true, timeouts.into(), chain_of(py, shared)?);
     shared.submit(Arc::clone(&ticket), command).map_err(|error| to_exception(py, error, shared))?;
     match blocking::wait(py, shared, &ticket, bridge.as_ref())? {
         Ended::Done(outcome) => finish(py, outcome, shared),
@@ -118,11 +117,11 @@ pub(crate) fn call_from_loop<'py>(
     py: Python<'py>,
     shared: &Arc<Shared>,
     command: Command,
-    timeout: Option<Duration>,
+    timeouts: Timeouts,
     bridge: &Bound<'py, LoopBridge>,
     pending: Pending,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let caller = Caller { shared: Arc::clone(shared), timeout, what: "call" };
+    let caller = Caller { shared: Arc::clone(shared), timeouts, what: "call" };
     let (operation, ticket) = Operation::adopt(py, caller, bridge)?;
     ticket.tell_pending();
     start_pending(py, pending, Some(bridge), shared)?;

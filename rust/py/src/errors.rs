@@ -45,7 +45,7 @@ pub(crate) fn to_exception(py: Python<'_>, error: Error, shared: &Arc<Shared>) -
         },
         Error::Closed | Error::Forked | Error::Released(_) => &imports::RUNTIME_CLOSED,
         Error::Terminated => &imports::RUNTIME_TERMINATED,
-        Error::Timeout(_) => &imports::TIMEOUT,
+        Error::Timeout(_) | Error::CpuTimeout(_) => &imports::TIMEOUT,
         Error::HeapLimit { .. } => &imports::HEAP_LIMIT,
         Error::Snapshot(_) => &imports::SNAPSHOT_ERROR,
         Error::Inspector(_) => &imports::INSPECTOR_ERROR,

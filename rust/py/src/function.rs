@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jsrun_core::commands::{AwaitPromise, Call, Command};
 use jsrun_core::isolate::Shared;
+use jsrun_core::reply::Timeouts;
 use jsrun_core::value::{Arguments, RemoteRef};
 use parking_lot::Mutex;
 use pyo3::PyTraverseError;
@@ -80,29 +81,39 @@ impl JsFunction {
 
 #[pymethods]
 impl JsFunction {
-    #[pyo3(signature = (*args, timeout=None))]
-    fn __call__<'py>(&self, args: &Bound<'py, PyTuple>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    #[pyo3(signature = (*args, timeout=None, cpu_timeout=None))]
+    fn __call__<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        timeout: Option<&Bound<'py, PyAny>>,
+        cpu_timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = args.py();
-        let timeout = timeout::parse(timeout)?;
+        let timeouts = timeout::both(timeout, cpu_timeout)?;
         let mut pending = Pending::new();
         let command = self.command(args, &mut pending)?;
         let running = imports::RUNNING_LOOP.get(py)?.call0()?;
         if running.is_none() {
             start_pending(py, pending, None, &self.shared)?;
-            return run_blocking(py, &self.shared, command, timeout, None);
+            return run_blocking(py, &self.shared, command, timeouts, None);
         }
         let bridge = LoopBridge::of_running(py)?;
-        call_from_loop(py, &self.shared, command, timeout, &bridge, pending)
+        call_from_loop(py, &self.shared, command, timeouts, &bridge, pending)
     }
 
-    /// Call the function and await the result; `timeout` is seconds or a timedelta.
-    #[pyo3(signature = (*args, timeout=None))]
-    fn call_async<'py>(&self, args: &Bound<'py, PyTuple>, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, Operation>> {
+    /// Call the function and await the result; `timeout` and `cpu_timeout` are seconds or timedeltas.
+    #[pyo3(signature = (*args, timeout=None, cpu_timeout=None))]
+    fn call_async<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        timeout: Option<&Bound<'py, PyAny>>,
+        cpu_timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, Operation>> {
         let py = args.py();
-        let timeout = timeout::parse(timeout)?;
+        let timeouts = timeout::both(timeout, cpu_timeout)?;
         let mut pending = Pending::new();
         let command = self.command(args, &mut pending)?;
-        Operation::create(py, Caller { shared: Arc::clone(&self.shared), timeout, what: "call_async" }, command, pending)
+        Operation::create(py, Caller { shared: Arc::clone(&self.shared), timeouts, what: "call_async" }, command, pending)
     }
 
     /// Releases the function. Idempotent; the result may be awaited or ignored.
@@ -148,7 +159,12 @@ impl JsPromise {
 impl JsPromise {
     fn __await__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Operation>> {
         let command = Command::Await(AwaitPromise { promise: Arc::clone(&self.remote) });
-        Operation::create(py, Caller { shared: Arc::clone(&self.remote.owner), timeout: None, what: "promise" }, command, Pending::new())
+        Operation::create(
+            py,
+            Caller { shared: Arc::clone(&self.remote.owner), timeouts: Timeouts::default(), what: "promise" },
+            command,
+            Pending::new(),
+        )
     }
 
     /// Drives the promise to its end, blocking.

@@ -135,8 +135,8 @@ pub(crate) fn report(py: Python<'_>, shared: &Arc<Shared>, report: Report) -> Py
 
 fn tell(py: Python<'_>, shared: &Arc<Shared>, report: Report) -> PyResult<()> {
     let (exception, of_promise) = match report {
-        Report::UnhandledRejection(exception) => (exception, true),
-        Report::Uncaught(exception) => (exception, false),
+        Report::UnhandledRejection(exception, _) => (exception, true),
+        Report::Uncaught(exception, _) => (exception, false),
         Report::Console(mut message) => {
             let values = message.values.take().map(|values| to_py(py, values, shared)).transpose()?;
             imports::CONSOLE.get(py)?.call1((shared.id, &message.level, &message.text, values, message.dropped))?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jsrun_core::commands::Command;
 use jsrun_core::inspector::{Inspect, InspectRequest, InspectorOptions};
 use jsrun_core::isolate::Shared;
+use jsrun_core::reply::Timeouts;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -64,7 +65,7 @@ impl InspectorSession {
     }
 
     fn run_later<'py>(&self, py: Python<'py>, request: InspectRequest, what: &'static str) -> PyResult<Bound<'py, Operation>> {
-        let caller = Caller { shared: Arc::clone(&self.shared), timeout: None, what };
+        let caller = Caller { shared: Arc::clone(&self.shared), timeouts: Timeouts::default(), what };
         Operation::create(py, caller, self.command(request), Pending::new())
     }
 

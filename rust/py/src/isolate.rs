@@ -7,6 +7,7 @@ use jsrun_core::Binding;
 use jsrun_core::commands::{Bind, Command, Eval, EvalModule};
 use jsrun_core::error::Error;
 use jsrun_core::isolate::{self, Shared};
+use jsrun_core::reply::Timeouts;
 use jsrun_core::value::{HostFunction, HostMode, Value};
 use parking_lot::Mutex;
 use pyo3::PyTraverseError;
@@ -105,7 +106,7 @@ impl Isolate {
         let this = slf.get();
         let bridge = LoopBridge::of_running_or_none(py)?;
         let queue = blocking::queue_of(bridge.as_ref())?;
-        let ready = this.shared.ticket(queue, true, None, None);
+        let ready = this.shared.ticket(queue, true, Timeouts::default(), None);
         start.start(Arc::clone(&ready)).map_err(|error| to_exception(py, error, &this.shared))?;
         match blocking::wait(py, &this.shared, &ready, bridge.as_ref())? {
             Ended::Done(outcome) => finish(py, outcome, &this.shared)?,
@@ -126,7 +127,7 @@ impl Isolate {
         let slf = Bound::new(py, this)?;
         table::register(&slf)?;
         let this = slf.get();
-        let caller = Caller { shared: Arc::clone(&this.shared), timeout: None, what: "create" };
+        let caller = Caller { shared: Arc::clone(&this.shared), timeouts: Timeouts::default(), what: "create" };
         let (operation, ready) = Operation::adopt(py, caller, &bridge)?;
         start.start(ready).map_err(|error| {
             Operation::mark_seen(&operation);
@@ -142,45 +143,54 @@ impl Isolate {
         self.shared.id
     }
 
-    #[pyo3(signature = (code, timeout, filename))]
+    #[pyo3(signature = (code, timeout, cpu_timeout, filename))]
     fn eval<'py>(
         &self,
         code: &Bound<'py, PyAny>,
         timeout: Option<&Bound<'py, PyAny>>,
+        cpu_timeout: Option<&Bound<'py, PyAny>>,
         filename: Option<String>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = code.py();
         let command = Self::eval_command(code, filename)?;
-        run_blocking(py, &self.shared, command, timeout::parse(timeout)?, LoopBridge::of_running_or_none(py)?)
+        run_blocking(py, &self.shared, command, timeout::both(timeout, cpu_timeout)?, LoopBridge::of_running_or_none(py)?)
     }
 
-    #[pyo3(signature = (code, timeout, filename))]
+    #[pyo3(signature = (code, timeout, cpu_timeout, filename))]
     fn eval_async<'py>(
         &self,
         code: &Bound<'py, PyAny>,
         timeout: Option<&Bound<'py, PyAny>>,
+        cpu_timeout: Option<&Bound<'py, PyAny>>,
         filename: Option<String>,
     ) -> PyResult<Bound<'py, Operation>> {
         let command = Self::eval_command(code, filename)?;
-        let caller = Caller { shared: Arc::clone(&self.shared), timeout: timeout::parse(timeout)?, what: "eval_async" };
+        let caller = Caller { shared: Arc::clone(&self.shared), timeouts: timeout::both(timeout, cpu_timeout)?, what: "eval_async" };
         Operation::create(code.py(), caller, command, Pending::new())
     }
 
-    #[pyo3(signature = (specifier, timeout))]
-    fn eval_module<'py>(&self, py: Python<'py>, specifier: String, timeout: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
+    #[pyo3(signature = (specifier, timeout, cpu_timeout))]
+    fn eval_module<'py>(
+        &self,
+        py: Python<'py>,
+        specifier: String,
+        timeout: Option<&Bound<'py, PyAny>>,
+        cpu_timeout: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let command = Command::EvalModule(EvalModule { specifier });
-        run_blocking(py, &self.shared, command, timeout::parse(timeout)?, LoopBridge::of_running_or_none(py)?)
+        run_blocking(py, &self.shared, command, timeout::both(timeout, cpu_timeout)?, LoopBridge::of_running_or_none(py)?)
     }
 
-    #[pyo3(signature = (specifier, timeout))]
+    #[pyo3(signature = (specifier, timeout, cpu_timeout))]
     fn eval_module_async<'py>(
         &self,
         py: Python<'py>,
         specifier: String,
         timeout: Option<&Bound<'py, PyAny>>,
+        cpu_timeout: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, Operation>> {
         let command = Command::EvalModule(EvalModule { specifier });
-        let caller = Caller { shared: Arc::clone(&self.shared), timeout: timeout::parse(timeout)?, what: "eval_module_async" };
+        let caller = Caller { shared: Arc::clone(&self.shared), timeouts: timeout::both(timeout, cpu_timeout)?, what: "eval_module_async" };
         Operation::create(py, caller, command, Pending::new())
     }
 
@@ -235,7 +245,7 @@ impl Isolate {
         let py = stream.py();
         let mut pending = Pending::new();
         let value = from_py(stream, &self.shared, "$", &mut pending)?;
-        let caller = Caller { shared: Arc::clone(&self.shared), timeout: None, what: "create_js_stream_from_python" };
+        let caller = Caller { shared: Arc::clone(&self.shared), timeouts: Timeouts::default(), what: "create_js_stream_from_python" };
         Operation::create(py, caller, Command::Bind(Bind { binding: Binding::Stream { id, value } }), pending)
     }
 
@@ -258,7 +268,7 @@ impl Isolate {
     /// Ends the isolate; the operation ends when its thread has freed everything.
     fn aclose<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Operation>> {
         let bridge = LoopBridge::of_running(py)?;
-        let caller = Caller { shared: Arc::clone(&self.shared), timeout: Some(Duration::MAX), what: "aclose" };
+        let caller = Caller { shared: Arc::clone(&self.shared), timeouts: Some(Duration::MAX).into(), what: "aclose" };
         let inside = chain_of(py, &self.shared)?.is_some();
         let (operation, ticket) = Operation::adopt(py, caller, &bridge)?;
         self.close(py, false)?;
@@ -279,6 +289,12 @@ impl Isolate {
         inspector::endpoints(py, &self.shared)
     }
 
+    /// How the isolate stands: open, draining, condemned, terminated or closed.
+    #[getter]
+    fn state(&self) -> &'static str {
+        self.shared.standing().name()
+    }
+
     /// Figures for `get_stats`.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         use std::sync::atomic::Ordering::Relaxed;
@@ -296,6 +312,7 @@ impl Isolate {
             ("external", &counters.external),
             ("code_cache_hits", &counters.code_cache_hits),
             ("code_cache_misses", &counters.code_cache_misses),
+            ("reports_dropped", &counters.reports_dropped),
         ] {
             figures.set_item(name, counter.load(Relaxed))?;
         }

@@ -85,7 +85,8 @@ impl StreamHandle {
     ) -> PyResult<Bound<'py, PyAny>> {
         match what {
             Some(what) => {
-                Ok(Operation::create(py, Caller { shared: Arc::clone(&self.shared), timeout, what }, command, pending)?.into_any())
+                Ok(Operation::create(py, Caller { shared: Arc::clone(&self.shared), timeouts: timeout.into(), what }, command, pending)?
+                    .into_any())
             }
             None => {
                 let bridge = LoopBridge::of_running_or_none(py)?;

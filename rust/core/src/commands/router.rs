@@ -94,7 +94,7 @@ fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>,
     }
     if let Some(cause) = state.shared.stopped().or_else(|| ticket.stop.get()) {
         state.shared.unwatch(&ticket);
-        ticket.answer(Err(state.error_for(&ticket, cause)));
+        ticket.answer(Err(state.shared.refusal(&ticket, cause)));
         return;
     }
     if state.inspection.holds(&ticket, &command) {

@@ -9,6 +9,7 @@ use deno_core::{JsRuntime, JsRuntimeForSnapshot, PollEventLoopOptions, RuntimeOp
 use super::internals::Internals;
 use super::rejections::on_reject;
 use super::state::State;
+use crate::config::Config;
 use crate::error::Error;
 use crate::isolate::{Message, Shared};
 use crate::limits;
@@ -78,6 +79,7 @@ impl Engine {
             }
         }
         self.scoped(|scope, state| {
+            state.recover(scope);
             state.load_modules(scope);
             state.report_rejections(scope);
         });
@@ -120,6 +122,7 @@ impl Engine {
 pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> Result<Engine, Error> {
     let config = &shared.config;
     let buffers = limits::Buffers::new(config.max_buffer_bytes, Arc::clone(&shared.stores));
+    buffers.charge_thread();
     let params = v8::CreateParams::default()
         .heap_limits(config.initial_heap_size.unwrap_or(0), config.max_heap_size)
         .array_buffer_allocator(buffers.allocator().make_shared());
@@ -148,17 +151,43 @@ pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> 
         let state = Rc::new(State::new(scope, Arc::clone(shared), mailbox, context, buffers));
         scope.set_slot(Rc::clone(&state));
         internals.lend(scope, &state)?;
+        restrict(scope, &shared.config)?;
         (state, internals)
     };
     let isolate = runtime.v8_isolate();
     state.publish_heap(isolate, true);
     isolate.set_promise_reject_callback(on_reject);
     modules::install(isolate);
-    isolate.set_allow_atomics_wait(false);
+    let allowed = &state.shared.config;
+    isolate.set_allow_atomics_wait(allowed.allow_atomics_wait);
+    if !allowed.allow_wasm {
+        isolate.set_allow_wasm_code_generation_callback(refuse_wasm);
+    }
     limits::watch_heap(isolate, &state);
     limits::remember_state(&state);
     let mut engine = Engine { state, runtime, internals, start };
     engine.scoped(|scope, state| state.inspection.begin(scope, state));
     engine.replay()?;
     Ok(engine)
+}
+
+/// V8 asks before it compiles WebAssembly.
+unsafe extern "C" fn refuse_wasm(_: v8::Local<'_, v8::Context>, _: v8::Local<'_, v8::String>) -> bool {
+    false
+}
+
+/// Takes away what the configuration does not allow.
+fn restrict(scope: &mut v8::PinScope<'_, '_>, config: &Config) -> Result<(), Error> {
+    let context = scope.get_current_context();
+    if !config.allow_eval {
+        context.set_allow_generation_from_strings(false);
+    }
+    if !config.allow_wasm {
+        let key = v8::String::new(scope, "WebAssembly").ok_or(Error::Closed)?;
+        let global = context.global(scope);
+        if global.delete(scope, key.into()) != Some(true) {
+            return Err(Error::Invalid("globalThis.WebAssembly cannot be removed".into()));
+        }
+    }
+    Ok(())
 }

@@ -53,6 +53,11 @@ impl Calls {
         self.expected.values()
     }
 
+    /// Calls in flight.
+    pub(crate) fn len(&self) -> usize {
+        self.expected.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.expected.is_empty()
     }

@@ -1,5 +1,6 @@
 //! One isolate's inside: the `JsRuntime`, its tables, and the guarded ways into JavaScript. Everything here stays on the isolate's thread.
 
+mod blame;
 mod build;
 mod calls;
 pub(crate) mod compile;

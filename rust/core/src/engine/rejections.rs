@@ -14,9 +14,6 @@ pub(super) struct Rejection {
     owner: Option<OpId>,
 }
 
-/// Most unreported rejections that are kept at a time.
-const MOST: usize = 64;
-
 /// V8 callback: a promise was rejected without a handler, or got one later.
 pub(super) unsafe extern "C" fn on_reject(message: v8::PromiseRejectMessage<'_>) {
     // SAFETY: V8 calls this with a valid message on the isolate's thread.
@@ -27,7 +24,9 @@ pub(super) unsafe extern "C" fn on_reject(message: v8::PromiseRejectMessage<'_>)
         v8::PromiseRejectEvent::PromiseRejectWithNoHandler => {
             let owner = state.current_owner(scope);
             let mut rejections = state.rejections.borrow_mut();
-            if rejections.len() < MOST {
+            if rejections.len() >= state.shared.config.max_rejections {
+                state.drop_report();
+            } else {
                 rejections.push(Rejection { promise: v8::Global::new(scope, promise), owner });
             }
         }
@@ -56,10 +55,17 @@ impl State {
             if promise.has_handler() {
                 continue;
             }
+            let Some((admitted, _)) = self.reports.admit() else {
+                self.drop_report();
+                continue;
+            };
             let reason = promise.result(scope);
             crate::inspector::thrown(scope, self, reason);
             let exception = describe(scope, self, reason, None);
-            self.deliver_for(rejection.owner, Item::Report(Arc::clone(&self.shared), Report::UnhandledRejection(Box::new(exception))));
+            self.deliver_for(
+                rejection.owner,
+                Item::Report(Arc::clone(&self.shared), Report::UnhandledRejection(Box::new(exception), admitted)),
+            );
         }
     }
 }

@@ -8,6 +8,7 @@ use deno_core::v8;
 use super::State;
 use crate::convert::describe;
 use crate::error::Error;
+use crate::limits;
 use crate::reply::{Cause, OpId, Ticket};
 use crate::value::Value;
 
@@ -34,9 +35,9 @@ pub(super) enum Progress {
 /// One entry into JavaScript on the stack.
 pub(super) struct Entry {
     /// The operation; `None` for turns of the event loop.
-    ticket: Option<Arc<Ticket>>,
+    pub(super) ticket: Option<Arc<Ticket>>,
     /// Microtasks run: whoever owns the current one is to blame, not this entry's operation.
-    checkpoint: bool,
+    pub(super) checkpoint: bool,
 }
 
 impl Entry {
@@ -57,6 +58,7 @@ impl State {
         run: impl FnOnce(&mut v8::PinScope<'s, '_>, &Self) -> Result<Run<'s>, Error>,
     ) {
         self.live.borrow_mut().insert(ticket.id, Arc::clone(&ticket));
+        self.shared.cpu.add(&ticket);
         let start = std::time::Instant::now();
         let previous = self.begin(scope, Some(&ticket));
         let progress = contained(|| {
@@ -81,6 +83,7 @@ impl State {
         self.end(scope, previous);
         self.shared.counters.ran(start.elapsed());
         self.publish_heap(scope, false);
+        self.recover(scope);
         match progress {
             Ok(Progress::Done(outcome)) => self.finish(&ticket, outcome),
             Ok(Progress::Pending) => {
@@ -113,9 +116,9 @@ impl State {
 
     /// Runs deno_core's event loop as a turn of its own. deno_core makes its own scopes.
     pub(super) fn event_loop_turn<T>(&self, poll: impl FnOnce() -> T) -> Option<T> {
-        self.entries.borrow_mut().push(Entry { ticket: None, checkpoint: true });
+        self.push(Entry { ticket: None, checkpoint: true });
         let polled = contained(poll).ok();
-        self.entries.borrow_mut().pop();
+        self.pop();
         polled
     }
 
@@ -127,13 +130,41 @@ impl State {
             None => v8::undefined(scope).into(),
         };
         scope.set_continuation_preserved_embedder_data(owner);
-        self.entries.borrow_mut().push(Entry { ticket: ticket.cloned(), checkpoint: false });
+        self.push(Entry { ticket: ticket.cloned(), checkpoint: false });
         previous
+    }
+
+    fn push(&self, entry: Entry) {
+        self.count_for(Some(&entry));
+        self.entries.borrow_mut().push(entry);
+    }
+
+    fn pop(&self) {
+        let mut entries = self.entries.borrow_mut();
+        entries.pop();
+        self.count_for(entries.last());
+    }
+
+    /// From here on, time on the thread counts for this entry's operation.
+    fn count_for(&self, entry: Option<&Entry>) {
+        let meter = &self.shared.cpu;
+        let unseen = match entry {
+            Some(Entry { ticket, checkpoint }) if meter.is_on() => {
+                let unseen = meter.switch(ticket.as_ref(), *checkpoint);
+                let left = ticket.as_ref().and_then(|ticket| ticket.cpu_left());
+                if let Some(wait) = left.or(checkpoint.then_some(limits::CPU_LOOK)) {
+                    self.shared.watchdog.watch_cpu(std::time::Instant::now() + wait);
+                }
+                unseen
+            }
+            _ => meter.rest(),
+        };
+        self.spread(unseen);
     }
 
     /// Takes the entry off again. Afterwards V8 is not terminating, whatever happened inside.
     fn end(&self, scope: &mut v8::PinScope<'_, '_>, previous: v8::Local<'_, v8::Value>) {
-        self.entries.borrow_mut().pop();
+        self.pop();
         self.take_termination(scope);
         scope.set_continuation_preserved_embedder_data(previous);
     }
@@ -202,6 +233,9 @@ impl State {
     fn set_checkpoint(&self, on: bool) {
         if let Some(entry) = self.entries.borrow_mut().last_mut() {
             entry.checkpoint = on;
+            if self.shared.cpu.is_on() {
+                self.count_for(Some(entry));
+            }
         }
     }
 
@@ -246,17 +280,6 @@ impl State {
         }
         self.terminate(scope);
     }
-
-    /// Runs in V8's near-heap-limit callback: marks who must stop for it.
-    pub(crate) fn heap_limit_reached(&self) {
-        self.heap_exceeded.set(true);
-        for entry in self.entries.borrow().iter().rev() {
-            if let Some(ticket) = &entry.ticket {
-                self.shared.mark_stop(ticket, Cause::HeapLimit);
-                break;
-            }
-        }
-    }
 }
 
 /// Runs `run`; a panic becomes an error. What `run` borrowed is per-isolate state that stays consistent between statements.
@@ -270,4 +293,17 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
         .cloned()
         .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
         .unwrap_or_else(|| "a panic without text".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::contained;
+    use crate::error::Error;
+
+    #[test]
+    fn hostile_73_a_panic_is_an_error_of_its_operation() {
+        let ended = contained(|| -> u32 { std::panic::resume_unwind(Box::new("on purpose")) });
+        assert!(matches!(ended, Err(Error::Panic(text)) if text == "on purpose"));
+        assert!(matches!(contained(|| 7), Ok(7)));
+    }
 }

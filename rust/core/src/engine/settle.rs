@@ -191,8 +191,15 @@ impl State {
     }
 
     /// Ends an operation.
-    pub(super) fn finish(&self, ticket: &Arc<Ticket>, outcome: Result<Value, Error>) {
-        self.live.borrow_mut().remove(&ticket.id);
+    pub(super) fn finish(&self, ticket: &Arc<Ticket>, mut outcome: Result<Value, Error>) {
+        if let Err(Error::HeapLimit { condemned, .. }) = &mut outcome
+            && !self.heap_exceeded.get()
+        {
+            *condemned = Some(self.shared.stopped() == Some(Cause::HeapLimit));
+        }
+        if self.live.borrow_mut().remove(&ticket.id).is_some() {
+            self.shared.cpu.remove(ticket);
+        }
         self.shared.unwatch(ticket);
         if ticket.stop.get().is_some() {
             self.abandon_calls(ticket.id);
@@ -236,7 +243,7 @@ impl State {
         for ticket in tickets {
             drop(self.take_pending(ticket.id));
             ticket.stop.set(cause);
-            self.finish(&ticket, Err(self.error_for(&ticket, cause)));
+            self.finish(&ticket, Err(self.shared.refusal(&ticket, cause)));
         }
     }
 
@@ -244,6 +251,8 @@ impl State {
     pub(crate) fn end_unreachable(&self, cause: Cause) {
         for op in self.unreachable.take() {
             if let Some(Pending { ticket, .. }) = self.take_pending(op) {
+                // What was stopped may be what would have settled it.
+                let cause = ticket.stop.get().unwrap_or(cause);
                 self.finish(&ticket, Err(self.error_for(&ticket, cause)));
             }
         }
@@ -307,8 +316,16 @@ impl State {
         if self.entries.borrow().is_empty() {
             self.keep_code(scope);
         }
-        if self.heap_exceeded.get() && self.entries.borrow().is_empty() {
+        self.recover(scope);
+    }
+
+    /// After a heap limit, once the stack is clear: frees what can be freed, and says whether that is enough.
+    pub(super) fn recover(&self, scope: &mut v8::PinScope<'_, '_>) {
+        if (self.heap_exceeded.get() || self.near_limit.get()) && self.entries.borrow().is_empty() {
+            // V8 may have asked for room after the last look: the next operation must not be taken for the one that filled the heap.
+            self.near_limit.set(false);
             self.heap_exceeded.set(false);
+            self.heap_blamed.set(false);
             crate::limits::recover_heap(scope, self);
         }
     }

@@ -27,7 +27,7 @@ use crate::source_maps::SourceMaps;
 use crate::spin::Spin;
 use crate::stream::Streams;
 use crate::value::HostFunction;
-use crate::web::Flood;
+use crate::web::{CONSOLE, Flood};
 
 /// A host function that JavaScript can reach.
 pub(crate) struct BoundFunction {
@@ -69,6 +69,8 @@ pub(crate) struct State {
     pub(crate) buffers: Buffers,
     /// Console messages under way to the host.
     pub(crate) console: Arc<Flood>,
+    /// Reports of rejections and uncaught errors under way to the host.
+    pub(crate) reports: Arc<Flood>,
     /// Streams that the host holds, and what streams cross the border with.
     pub(crate) streams: Streams,
     /// JavaScript objects that the host holds.
@@ -116,6 +118,8 @@ pub(crate) struct State {
     pub(super) heap_exceeded: Cell<bool>,
     /// Debuggers and profilers.
     pub(crate) inspection: Inspection,
+    /// And who must stop for it is marked.
+    pub(super) heap_blamed: Cell<bool>,
     /// Microtask checkpoints on the stack.
     pub(super) checkpoints: Cell<u32>,
 }
@@ -140,6 +144,7 @@ impl State {
         let key = v8::Private::new(scope, None);
         let module_key = v8::Private::new(scope, None);
         let place_key = v8::Private::new(scope, None);
+        let reports = shared.config.max_rejections;
         Self {
             // SAFETY: copied only to be used on this thread while the isolate lives.
             isolate: unsafe { scope.as_raw_isolate_ptr() },
@@ -151,7 +156,8 @@ impl State {
             source_maps: SourceMaps::default(),
             modules: Modules::default(),
             buffers,
-            console: Arc::default(),
+            console: Arc::new(Flood::new(CONSOLE)),
+            reports: Arc::new(Flood::new(reports)),
             entries: RefCell::default(),
             live: RefCell::default(),
             pending: RefCell::default(),
@@ -182,6 +188,7 @@ impl State {
             thrash: Thrash::default(),
             heap_exceeded: Cell::default(),
             inspection: Inspection::default(),
+            heap_blamed: Cell::default(),
             checkpoints: Cell::default(),
         }
     }

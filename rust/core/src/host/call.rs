@@ -89,6 +89,13 @@ fn perform<'s>(
         Err(None) => return,
     };
     match function.mode {
+        HostMode::Async if state.calls.borrow().len() >= state.shared.config.max_host_calls => {
+            let text = format!(
+                "{}: more than max_host_calls ({}) host calls are in flight; await some of them first",
+                function.name, state.shared.config.max_host_calls
+            );
+            throw(scope, state, &simple("RangeError", &text));
+        }
         HostMode::Async => match post_promised(scope, state, function, args) {
             Ok(promise) => rv.set(promise),
             Err(error) => throw_error(scope, state, error),

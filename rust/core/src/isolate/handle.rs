@@ -60,6 +60,11 @@ impl Start {
     pub fn start(self, ready: Arc<Ticket>) -> Result<(), Error> {
         let Self { shared, mailbox } = self;
         let name = format!("jsrun-iso-{}", shared.id);
+        let space = super::space::check().map_err(Error::Resource);
+        if space.is_err() {
+            shared.mark_finished();
+            return space;
+        }
         let reactor = crate::reactor::handle()?;
         reactor.spawn(crate::limits::watch_isolate(Arc::downgrade(&shared)));
         let unstarted = Arc::clone(&shared);

@@ -6,7 +6,9 @@ mod message;
 mod releases;
 mod root;
 mod shared;
+mod space;
 mod spares;
+mod standing;
 mod thread;
 mod v8_flags;
 
@@ -15,4 +17,5 @@ pub use message::{CallOutcome, InlineHost, Message};
 pub use root::{is_forked, live_isolates, v8_version};
 pub use shared::Shared;
 pub use spares::Spares;
+pub use standing::Standing;
 pub(crate) use v8_flags::V8_FLAGS;

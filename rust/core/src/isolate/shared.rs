@@ -16,8 +16,8 @@ use crate::completion::Queue;
 use crate::config::Config;
 use crate::error::{Error, JsException};
 use crate::inspector::{self, Inbox, Target};
-use crate::limits::{self, Watchdog};
-use crate::reply::{CallId, Cause, CauseCell, OpId, Ticket};
+use crate::limits::{self, CpuMeter, Watchdog};
+use crate::reply::{CallId, Cause, CauseCell, OpId, Ticket, Timeouts};
 use crate::stats::Counters;
 use crate::value::Value;
 
@@ -53,6 +53,8 @@ pub struct Shared {
     pub(super) host_releases: Mutex<Vec<u64>>,
     /// Deadlines and stops.
     pub(crate) watchdog: Arc<Watchdog>,
+    /// Time on the thread, for operations with a limit of it.
+    pub(crate) cpu: CpuMeter,
     inline_host: Option<Arc<dyn InlineHost>>,
     /// Buffers for values on their way out.
     pub spares: Spares,
@@ -85,6 +87,7 @@ impl Shared {
             releases: Mutex::default(),
             host_releases: Mutex::default(),
             watchdog: Arc::default(),
+            cpu: CpuMeter::default(),
             inline_host,
             spares: Spares::for_values(),
             stores: Arc::new(Spares::for_stores()),
@@ -125,7 +128,7 @@ impl Shared {
     pub(crate) fn refuse(&self, message: Message) {
         if let Message::Request(ticket, _) = message {
             self.unwatch(&ticket);
-            ticket.answer(Err(ticket.error_for(self.stopped().unwrap_or(Cause::Closed), self.config.max_heap_size)));
+            ticket.answer(Err(self.refusal(&ticket, self.stopped().unwrap_or(Cause::Closed))));
         }
     }
 
@@ -335,11 +338,12 @@ impl Shared {
 
     // ---- requests --------------------------------------------------------------------------------------------------
 
-    /// A ticket for an operation of this isolate, with the configured timeout unless another is given.
-    pub fn ticket(&self, queue: Arc<Queue>, blocking: bool, timeout: Option<Duration>, chain: Option<CallId>) -> Arc<Ticket> {
+    /// A ticket for an operation of this isolate, with the configured timeouts unless others are given.
+    pub fn ticket(&self, queue: Arc<Queue>, blocking: bool, timeouts: Timeouts, chain: Option<CallId>) -> Arc<Ticket> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id: OpId = NEXT.fetch_add(1, Ordering::Relaxed);
-        Ticket::new(id, queue, blocking, timeout.or(self.config.timeout), chain)
+        let wall = timeouts.wall.or(self.config.timeout);
+        Ticket::new(id, queue, blocking, Timeouts { wall, cpu: timeouts.cpu.or(self.config.cpu_timeout) }, chain)
     }
 
     /// Sends a request.
@@ -352,7 +356,7 @@ impl Shared {
         }
         if let Some(cause) = self.stopped() {
             ticket.detach();
-            return Err(ticket.error_for(cause, self.config.max_heap_size));
+            return Err(self.refusal(&ticket, cause));
         }
         // From here on, so that time spent queueing counts.
         self.watch(&ticket);

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes allocated for one isolate's buffers. Outlives the isolate while a buffer does.
 #[derive(Debug)]
-struct Quota {
+pub(super) struct Quota {
     used: AtomicUsize,
     limit: usize,
     /// Where the bytes of buffers that the host made go.
@@ -21,11 +21,11 @@ struct Quota {
 
 impl Quota {
     /// Takes `len` bytes if they are left.
-    fn take(&self, len: usize) -> bool {
+    pub(super) fn take(&self, len: usize) -> bool {
         self.used.try_update(Ordering::AcqRel, Ordering::Acquire, |used| used.checked_add(len).filter(|&sum| sum <= self.limit)).is_ok()
     }
 
-    fn give_back(&self, len: usize) {
+    pub(super) fn give_back(&self, len: usize) {
         self.used.fetch_sub(len, Ordering::AcqRel);
     }
 }
@@ -39,6 +39,11 @@ pub(crate) struct Buffers(Arc<Quota>);
 impl Buffers {
     pub(crate) fn new(limit: usize, spares: Arc<Spares>) -> Self {
         Self(Arc::new(Quota { used: AtomicUsize::new(0), limit, spares }))
+    }
+
+    /// Counts what V8 commits on this thread, the isolate's, without the allocator.
+    pub(crate) fn charge_thread(&self) {
+        super::pages::charge_thread_to(&self.0);
     }
 
     /// The allocator behind the buffers that JavaScript makes.

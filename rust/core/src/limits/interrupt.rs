@@ -39,6 +39,7 @@ unsafe extern "C" fn on_interrupt(isolate: v8::UnsafeRawIsolatePtr, _: *mut c_vo
     state.shared.inbox.interrupt_taken();
     let stop = {
         v8::scope_with_context!(let scope, &mut isolate, &state.context);
+        state.blame(scope);
         // What a debugger wants may be to stop it.
         state.should_terminate(scope) || {
             inspector::interrupted(scope, &state);

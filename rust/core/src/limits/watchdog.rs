@@ -1,18 +1,19 @@
 //! Deadlines and stops of one isolate, driven by one task on the reactor: fires the interrupt, repeats it until the isolate has ended the
 //! operation, and after a grace releases the caller even if V8 has not answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::error::Error;
 use crate::isolate::Shared;
 use crate::reply::{Cause, OpId, Ticket};
 
 /// Time between two interrupts for the same operation.
-const REPEAT: Duration = Duration::from_millis(5);
+pub(crate) const REPEAT: Duration = Duration::from_millis(5);
 /// How long after its stop an operation's caller is released at the latest.
 const GRACE: Duration = Duration::from_millis(15);
 
@@ -23,6 +24,10 @@ struct Agenda {
     due: BTreeMap<(Instant, OpId), Arc<Ticket>>,
     /// When an operation is due, to find its entry.
     when: std::collections::HashMap<OpId, Instant>,
+    /// Operations whose caller was released while V8 did not yield.
+    draining: HashSet<OpId>,
+    /// When to look how much time on the thread is used.
+    cpu: Option<Instant>,
     /// When the task will look next; `None` while it sleeps without a date.
     next_look: Option<Instant>,
 }
@@ -53,9 +58,43 @@ impl Watchdog {
         }
     }
 
+    /// Has the time on the thread looked at when `at` comes, or before.
+    pub(crate) fn watch_cpu(&self, at: Instant) {
+        let mut agenda = self.agenda.lock();
+        if agenda.cpu.is_some_and(|set| set <= at) {
+            return;
+        }
+        agenda.cpu = Some(at);
+        if agenda.next_look.is_none_or(|next| at < next) {
+            agenda.next_look = Some(at);
+            drop(agenda);
+            self.wake.notify_one();
+        }
+    }
+
+    /// Whether it is time for that look.
+    fn take_cpu(&self, now: Instant) -> bool {
+        self.agenda.lock().cpu.take_if(|at| *at <= now).is_some()
+    }
+
+    /// Releases the caller although the isolate has not let go.
+    fn release(&self, ticket: &Ticket, error: Error) {
+        let mut agenda = self.agenda.lock();
+        // Under the lock that `unwatch` takes after the mark.
+        if !ticket.has_ended() && ticket.answer(Err(error)) {
+            agenda.draining.insert(ticket.id);
+        }
+    }
+
+    /// Whether V8 has yet to answer for an operation whose caller was released.
+    pub(crate) fn is_draining(&self) -> bool {
+        !self.agenda.lock().draining.is_empty()
+    }
+
     /// The operation ended.
     pub(crate) fn unwatch(&self, ticket: &Ticket) {
         let mut agenda = self.agenda.lock();
+        agenda.draining.remove(&ticket.id);
         if let Some(at) = agenda.when.remove(&ticket.id) {
             agenda.due.remove(&(at, ticket.id));
         }
@@ -86,7 +125,7 @@ impl Watchdog {
             agenda.when.remove(&ticket.id);
             due.push(ticket);
         }
-        let next = agenda.due.keys().next().map(|key| key.0);
+        let next = agenda.due.keys().next().map(|key| key.0).into_iter().chain(agenda.cpu).min();
         agenda.next_look = next;
         (due, next)
     }
@@ -100,7 +139,7 @@ pub(crate) async fn watch_isolate(isolate: Weak<Shared>) {
             return;
         }
         let (due, next) = shared.watchdog.take_due(Instant::now());
-        let mut waiting = false;
+        let mut waiting = shared.watchdog.take_cpu(Instant::now()) && super::cpu::look(&shared);
         for ticket in due {
             waiting |= overdue(&shared, &ticket);
         }
@@ -135,7 +174,7 @@ fn overdue(shared: &Arc<Shared>, ticket: &Arc<Ticket>) -> bool {
         && let Some(cause) = ticket.stop.get()
     {
         // V8 has not yielded. The caller goes on; the isolate drains.
-        ticket.answer(Err(ticket.error_for(cause, shared.config.max_heap_size)));
+        shared.watchdog.release(ticket, ticket.error_for(cause, shared.config.max_heap_size));
     }
     ticket.mark_stopped(now);
     shared.watchdog.watch(ticket, now + REPEAT);

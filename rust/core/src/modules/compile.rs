@@ -52,6 +52,9 @@ pub(super) fn compile<'s>(scope: &mut v8::PinScope<'s, '_>, key: &Key, source: v
             holding(scope, key, view.into())
         }
         Kind::Wasm => {
+            if !state_of(scope).shared.config.allow_wasm {
+                return Err(Refused::Reason("WebAssembly is not allowed in this runtime (allow_wasm=False)".into()));
+            }
             let bytes = bytes_of(source)?;
             let module = v8::WasmModuleObject::compile(scope, &bytes).ok_or(Refused::Threw)?;
             holding(scope, key, module.into())

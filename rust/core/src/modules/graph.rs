@@ -115,6 +115,12 @@ impl State {
         };
         let key = Key { name: Rc::from(name), kind };
         let generation = self.modules.next_number();
+        if self.modules.is_full(&key, self.shared.config.max_modules) {
+            let most = self.shared.config.max_modules;
+            let reason = format!("the runtime has max_modules ({most}) modules; they are kept as long as it lives");
+            let error = self.module_error(scope, &specifier, &referrer, &reason, None);
+            return self.fail(scope, &target, error);
+        }
         let asked = (specifier, referrer);
         self.modules.records.borrow_mut().entry(key.clone()).or_insert_with(|| Record::new(asked.clone(), generation));
         match target {

@@ -228,6 +228,12 @@ impl Modules {
         self.folder.replace(Some(folder));
     }
 
+    /// Whether there is no room for another module.
+    pub(super) fn is_full(&self, key: &Key, most: usize) -> bool {
+        let records = self.records.borrow();
+        records.len() >= most && !records.contains_key(key)
+    }
+
     pub(super) fn next_number(&self) -> u64 {
         self.next.set(self.next.get() + 1);
         self.next.get()

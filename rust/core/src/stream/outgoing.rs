@@ -216,7 +216,7 @@ impl State {
         for id in ids {
             let error = match cause {
                 Cause::Terminated => Error::Terminated,
-                Cause::HeapLimit => Error::HeapLimit { limit: self.shared.config.max_heap_size },
+                Cause::HeapLimit => Error::HeapLimit { limit: self.shared.config.max_heap_size, condemned: Some(true) },
                 _ => Error::Closed,
             };
             self.end_stream(id, Err(error));

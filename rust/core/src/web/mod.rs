@@ -5,5 +5,6 @@ mod flood;
 mod offer;
 
 pub(crate) use extension::{extensions, report_to};
-pub(crate) use flood::{Admitted, Flood};
+pub use flood::Admitted;
+pub(crate) use flood::{CONSOLE, Flood};
 pub(crate) use offer::{SETUP, STREAMS, lend, uuid};

@@ -72,9 +72,11 @@ fn on_uncaught<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackA
 fn uncaught<'s>(scope: &mut v8::PinScope<'s, '_>, error: v8::Local<'s, v8::Value>) {
     let state = state_of(scope);
     crate::inspector::thrown(scope, &state, error);
+    let Some((admitted, _)) = state.reports.admit() else { return state.drop_report() };
     let exception = describe(scope, &state, error, None);
     let owner = state.current_owner(scope);
-    state.deliver_for(owner, Item::Report(Arc::clone(&state.shared), Report::Uncaught(Box::new(exception))));
+    let item = Report::Uncaught(Box::new(exception), admitted);
+    state.deliver_for(owner, Item::Report(Arc::clone(&state.shared), item));
 }
 
 /// `random(view)` fills a view; `random(undefined)` makes a UUID.

@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
 
 use super::batch::close_all;
-use super::failure::{Failure, step_of};
-use super::numbers::{self, array_index};
+use super::failure::Failure;
+use super::numbers;
 use super::scalar::{scalar, string};
 use crate::errors::from_exception;
 use crate::feed::Chunks;
@@ -48,18 +48,18 @@ pub(crate) fn from_py(object: &Bound<'_, PyAny>, shared: &Arc<Shared>, root: &st
 
 /// One conversion under way.
 pub(super) struct Encoder<'py, 'a> {
-    shared: &'a Arc<Shared>,
-    wire: Wire,
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) wire: Wire,
     /// Where this value begins: what is before is of others, and not in its budget.
-    start: usize,
-    depth: usize,
+    pub(super) start: usize,
+    pub(super) depth: usize,
     /// Number of the next object, as V8's reader counts.
-    next_object: u32,
+    pub(super) next_object: u32,
     /// Objects met so far, by address.
-    seen: HashMap<usize, u32>,
+    pub(super) seen: HashMap<usize, u32>,
     /// Temporary objects that must live as long as their address is in `seen`.
-    keep: Vec<Bound<'py, PyAny>>,
-    pending: &'a mut Pending,
+    pub(super) keep: Vec<Bound<'py, PyAny>>,
+    pub(super) pending: &'a mut Pending,
 }
 
 impl<'py, 'a> Encoder<'py, 'a> {
@@ -74,7 +74,7 @@ impl<'py, 'a> Encoder<'py, 'a> {
         (self.wire, self.next_object)
     }
 
-    fn reserve(&self, more: usize) -> Result<(), Failure> {
+    pub(super) fn reserve(&self, more: usize) -> Result<(), Failure> {
         if self.wire.bytes.len() - self.start + more > self.shared.config.max_bytes { Err(Failure::too_large(self.shared)) } else { Ok(()) }
     }
 
@@ -118,7 +118,7 @@ impl<'py, 'a> Encoder<'py, 'a> {
         self.object(object)
     }
 
-    fn text(&mut self, text: &Bound<'py, PyString>) -> Result<(), Failure> {
+    pub(super) fn text(&mut self, text: &Bound<'py, PyString>) -> Result<(), Failure> {
         if let Ok(utf8) = text.to_str() {
             self.reserve(utf8.len())?;
             let out = &mut self.wire.bytes;
@@ -162,7 +162,7 @@ impl<'py, 'a> Encoder<'py, 'a> {
     }
 
     /// Gives `object` the next number.
-    fn number(&mut self, object: &Bound<'py, PyAny>) {
+    pub(super) fn number(&mut self, object: &Bound<'py, PyAny>) {
         self.seen.insert(object.as_ptr() as usize, self.next_object);
         self.next_object += 1;
     }
@@ -296,107 +296,6 @@ impl<'py, 'a> Encoder<'py, 'a> {
         out.varint(0);
         out.varint(bytes.len() as u64);
         out.varint(0);
-        Ok(())
-    }
-
-    fn sequence(&mut self, length: usize, item: impl Fn(usize) -> PyResult<Bound<'py, PyAny>>) -> Result<(), Failure> {
-        self.reserve(length)?;
-        self.wire.bytes.push(wire::ARRAY);
-        self.wire.bytes.varint(length as u64);
-        for index in 0..length {
-            let step = || format!("[{index}]");
-            let item = item(index).map_err(|error| Failure::from(error).at(step))?;
-            self.value(&item).map_err(|failure| failure.at(step))?;
-        }
-        self.wire.bytes.push(wire::ARRAY_END);
-        self.wire.bytes.varint(0);
-        self.wire.bytes.varint(length as u64);
-        Ok(())
-    }
-
-    fn dict(&mut self, dict: &Bound<'py, PyDict>) -> Result<(), Failure> {
-        self.number(dict.as_any());
-        let start = self.wire.bytes.len();
-        let size = dict.len();
-        self.wire.bytes.push(wire::OBJECT);
-        let mut position = 0;
-        let mut count = 0u64;
-        loop {
-            let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
-            // SAFETY: the dict is alive and attached; its size is compared after anything that may run Python code, so the position stays valid.
-            let (key, value) = unsafe {
-                if ffi::PyDict_Next(dict.as_ptr(), &raw mut position, &raw mut key, &raw mut value) == 0 {
-                    break;
-                }
-                (Bound::from_borrowed_ptr(dict.py(), key), Bound::from_borrowed_ptr(dict.py(), value))
-            };
-            let Ok(text) = key.cast::<PyString>() else {
-                // A key that is no plain str makes the whole dict a Map. What was written of it goes.
-                if count == 0 {
-                    self.wire.bytes.truncate(start);
-                    let pairs = dict.items();
-                    return self.pairs(&pairs);
-                }
-                return self.mixed(dict, start);
-            };
-            self.key(text)?;
-            let step = || step_of(&text.to_string_lossy());
-            self.value(&value).map_err(|failure| failure.at(step))?;
-            count += 1;
-            if dict.len() != size {
-                return Err(Failure::new("this dict changed while it was converted"));
-            }
-        }
-        self.wire.bytes.push(wire::OBJECT_END);
-        self.wire.bytes.varint(count);
-        Ok(())
-    }
-
-    /// A dict whose first keys were strings and a later one is not: starts over as a Map.
-    fn mixed(&mut self, dict: &Bound<'py, PyDict>, start: usize) -> Result<(), Failure> {
-        // Objects met since then were numbered by a writing that is thrown away.
-        self.wire.bytes.truncate(start);
-        let own = self.seen.get(&(dict.as_ptr() as usize)).copied().unwrap_or_default();
-        self.seen.retain(|_, number| *number <= own);
-        self.next_object = own + 1;
-        let pairs = dict.items();
-        self.pairs(&pairs)
-    }
-
-    fn key(&mut self, text: &Bound<'py, PyString>) -> Result<(), Failure> {
-        if let Ok(utf8) = text.to_str()
-            && let Some(index) = array_index(utf8)
-        {
-            self.wire.bytes.number(f64::from(index));
-            return Ok(());
-        }
-        self.text(text)
-    }
-
-    fn pairs(&mut self, pairs: &Bound<'py, PyList>) -> Result<(), Failure> {
-        self.wire.bytes.push(wire::MAP);
-        for pair in pairs {
-            let (key, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = pair.extract()?;
-            let step = || format!("[{}]", key.repr().map_or_else(|_| "?".into(), |text| text.to_string()));
-            self.value(&key).map_err(|failure| failure.at(step))?;
-            self.value(&value).map_err(|failure| failure.at(step))?;
-        }
-        self.wire.bytes.push(wire::MAP_END);
-        self.wire.bytes.varint(pairs.len() as u64 * 2);
-        self.keep.push(pairs.clone().into_any());
-        Ok(())
-    }
-
-    fn set(&mut self, object: &Bound<'py, PyAny>) -> Result<(), Failure> {
-        self.number(object);
-        self.wire.bytes.push(wire::SET);
-        let mut count = 0u64;
-        for member in object.try_iter()? {
-            self.value(&member?).map_err(|failure| failure.at(|| format!("[{count}]")))?;
-            count += 1;
-        }
-        self.wire.bytes.push(wire::SET_END);
-        self.wire.bytes.varint(count);
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! Values across the Python border: one walker per direction, for every path.
 
 mod batch;
+mod collections;
 mod failure;
 mod from_py;
 mod numbers;

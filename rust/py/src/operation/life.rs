@@ -76,7 +76,7 @@ impl Operation {
         let this = slf.get();
         table::sweep(py, &this.shared);
         let queue = Arc::clone(bridge.get().queue());
-        let ticket = this.shared.ticket(queue, false, this.caller.timeout, chain_of(py, &this.shared)?);
+        let ticket = this.shared.ticket(queue, false, this.caller.timeouts, chain_of(py, &this.shared)?);
         let locals = Locals::capture(py, bridge.get().event_loop(py)?)?;
         {
             let mut inner = this.inner.lock();

@@ -1,0 +1,104 @@
+"""What every hostile input is held against: another runtime that must not notice, and scripts in processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import jsrun
+
+SCRIPTS = Path(__file__).parent / "crash"
+NOISE = ("Traceback", "panicked", "Fatal", "never awaited", "Exception ignored", "was destroyed", "Segmentation")
+
+
+@pytest.fixture(scope="session")
+def other() -> Iterator[jsrun.Runtime]:
+    """A runtime that lives beside all the others."""
+    with jsrun.Runtime() as runtime:
+        runtime.eval(
+            "globalThis.secret = [1, 2, 3]; globalThis.names = Object.getOwnPropertyNames(Array.prototype).join()"
+        )
+        yield runtime
+
+
+@pytest.fixture(autouse=True)
+def bystander(other: jsrun.Runtime) -> Iterator[None]:
+    """The other runtime works and is as it was, whatever a test did."""
+    yield
+    assert other.state == "open"
+    assert other.eval("[secret, names === Object.getOwnPropertyNames(Array.prototype).join(), {}.polluted]") == [
+        [1, 2, 3],
+        True,
+        jsrun.undefined,
+    ]
+
+
+@pytest.fixture
+def rt() -> Iterator[jsrun.Runtime]:
+    """A runtime with small limits; whoever attacks it leaves it usable, or cleanly condemned or closed."""
+    options = {"max_heap_size": 64 << 20, "max_buffer_bytes": 64 << 20}
+    with jsrun.Runtime(on_unhandled_rejection=lambda error: None, **options) as runtime:
+        yield runtime
+        check(runtime)
+
+
+def check(runtime: jsrun.Runtime) -> None:
+    """It works, or it says that it does not."""
+    if runtime.state == "open":
+        assert runtime.eval("6 * 7", timeout=50) == 42
+        assert runtime.state == "open"
+    elif runtime.state == "condemned":
+        with pytest.raises(jsrun.HeapLimitExceeded, match="condemned"):
+            runtime.eval("1")
+    elif runtime.state == "draining":
+        # Behind a builtin that has not come back: then it is open, or condemned.
+        with contextlib.suppress(jsrun.HeapLimitExceeded):
+            assert runtime.eval("6 * 7", timeout=50) == 42
+        assert runtime.state in {"open", "condemned"}
+    else:
+        with pytest.raises((jsrun.RuntimeClosed, jsrun.RuntimeTerminated)):
+            runtime.eval("1")
+
+
+@pytest.fixture(params=["blocking", "awaited"])
+def run(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """`eval` or `eval_async`, to be called alike."""
+
+    def awaited(runtime: jsrun.Runtime, code: str, **options: Any) -> Any:
+        async def main() -> Any:
+            return await runtime.eval_async(code, **options)
+
+        return asyncio.run(main())
+
+    return awaited if request.param == "awaited" else lambda runtime, code, **options: runtime.eval(code, **options)
+
+
+@pytest.fixture
+def survives() -> Callable[[str], str]:
+    """Runs a script of `crash/` in a process of its own, which must end well and silently."""
+
+    def script(name: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-X", "faulthandler", SCRIPTS / f"{name}.py"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=110,
+            env={**os.environ, "PYTHONWARNINGS": "always", "PYTHONPATH": str(Path(jsrun.__file__).parent.parent)},
+        )
+        report = f"exit {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        assert done.returncode == 0, report
+        assert "ok" in done.stdout.split(), report
+        assert not any(noise in done.stderr for noise in NOISE), report
+        return done.stdout
+
+    return script
