@@ -78,7 +78,7 @@ impl Bench {
 
     fn bind(&self, name: &str, mode: HostMode) {
         let target = HostRef::new(7, Arc::clone(&self.shared));
-        let function = Handle::HostFunction(HostFunction { target, name: name.into(), mode });
+        let function = Handle::HostFunction(HostFunction { target, name: name.into(), mode, home: None });
         let mut bytes = wire::HEADER.to_vec();
         bytes.extend([wire::HANDLE, 0]);
         let value = Value::Wire(Box::new(Wire { bytes, handles: vec![function] }));

@@ -3,7 +3,7 @@
 import { core, primordials } from "ext:core/mod.js";
 import * as timers from "ext:jsrun_web/timers.js";
 import { makeConsole } from "ext:jsrun_web/console.js";
-import { makeCrypto } from "ext:jsrun_web/crypto.js";
+import { makeCrypto, prepare } from "ext:jsrun_web/crypto.js";
 import * as border from "ext:jsrun_web/streams.js";
 import { forgetHooks } from "ext:jsrun_web/hooks.js";
 
@@ -163,6 +163,7 @@ ObjectDefineProperty(globalThis, "__jsrun_setup__", {
     host = offered;
     if (offered !== null) {
       performance.setTimeOrigin();
+      prepare();
       // They need the fetch that is not there, and V8 ends the process without its callback.
       delete globalThis.WebAssembly?.compileStreaming;
       delete globalThis.WebAssembly?.instantiateStreaming;

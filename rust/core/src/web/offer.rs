@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use deno_core::v8;
 
+use super::crypto::on_crypto;
 use crate::convert::{describe, from_v8};
 use crate::engine::{State, state_of};
 use crate::error::Error;
@@ -25,6 +26,7 @@ pub(crate) fn lend(scope: &mut v8::PinScope<'_, '_>, state: &State, setup: v8::L
     for (name, function) in [
         ("report", v8::Function::new(scope, on_uncaught)),
         ("random", v8::Function::new(scope, on_random)),
+        ("crypto", v8::Function::new(scope, on_crypto)),
         ("print", if state.shared.config.console { v8::Function::new(scope, on_print) } else { None }),
     ] {
         let Some(function) = function else { continue };
