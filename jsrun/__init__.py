@@ -5,6 +5,8 @@ from ._api import bind_function, bind_object, eval, eval_async
 from ._buffers import SharedBuffer, share, transfer
 from ._config import RuntimeConfig
 from ._context import close_default_runtime, get_default_runtime
+from ._fetch import FetchRequest, FetchResponse
+from ._httpx import HttpxFetch
 from ._jsrun import JsFunction, JsPromise
 from ._runtime import Runtime
 from ._snapshot import SnapshotBuilder
@@ -15,6 +17,7 @@ from ._types import ConsoleMessage, JsMap, JsRegExp, JsUndefined, undefined
 from .errors import (
     ConversionError,
     DeadlockError,
+    FetchError,
     HeapLimitExceeded,
     InspectorError,
     JavaScriptError,
@@ -38,7 +41,11 @@ __all__ = [
     "ConsoleMessage",
     "ConversionError",
     "DeadlockError",
+    "FetchError",
+    "FetchRequest",
+    "FetchResponse",
     "HeapLimitExceeded",
+    "HttpxFetch",
     "InspectorError",
     "JavaScriptError",
     "JavaScriptTimeout",
