@@ -1,5 +1,6 @@
 """jsrun: V8 isolates as citizens of asyncio."""
 
+from . import errors as errors
 from . import modules as modules
 from ._api import bind_function, bind_object, eval, eval_async
 from ._buffers import SharedBuffer, share, transfer
@@ -14,42 +15,15 @@ from ._source import PyStreamSource
 from ._stats import RuntimeStats
 from ._stream import JsStream, JsWritable
 from ._types import ConsoleMessage, JsMap, JsRegExp, JsUndefined, undefined
-from .errors import (
-    ConversionError,
-    DeadlockError,
-    FetchError,
-    HeapLimitExceeded,
-    InspectorError,
-    JavaScriptError,
-    JavaScriptTimeout,
-    JsFrame,
-    JsrunError,
-    ModuleError,
-    OperationLost,
-    PermissionDenied,
-    RuntimeClosed,
-    RuntimeTerminated,
-    SnapshotError,
-    StreamEnded,
-    StreamError,
-    UnhandledRejectionWarning,
-)
+from .errors import *  # noqa: F403 - every exception is public
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ConsoleMessage",
-    "ConversionError",
-    "DeadlockError",
-    "FetchError",
     "FetchRequest",
     "FetchResponse",
-    "HeapLimitExceeded",
     "HttpxFetch",
-    "InspectorError",
-    "JavaScriptError",
-    "JavaScriptTimeout",
-    "JsFrame",
     "JsFunction",
     "JsMap",
     "JsPromise",
@@ -57,22 +31,12 @@ __all__ = [
     "JsStream",
     "JsUndefined",
     "JsWritable",
-    "JsrunError",
-    "ModuleError",
-    "OperationLost",
-    "PermissionDenied",
     "PyStreamSource",
     "Runtime",
-    "RuntimeClosed",
     "RuntimeConfig",
     "RuntimeStats",
-    "RuntimeTerminated",
     "SharedBuffer",
     "SnapshotBuilder",
-    "SnapshotError",
-    "StreamEnded",
-    "StreamError",
-    "UnhandledRejectionWarning",
     "bind_function",
     "bind_object",
     "close_default_runtime",
@@ -83,3 +47,4 @@ __all__ = [
     "transfer",
     "undefined",
 ]
+__all__ += errors.__all__

@@ -28,6 +28,27 @@ from __future__ import annotations
 import sys
 from typing import Any, TypedDict
 
+__all__ = [
+    "ConversionError",
+    "DeadlockError",
+    "FetchError",
+    "HeapLimitExceeded",
+    "InspectorError",
+    "JavaScriptError",
+    "JavaScriptTimeout",
+    "JsFrame",
+    "JsrunError",
+    "ModuleError",
+    "OperationLost",
+    "PermissionDenied",
+    "RuntimeClosed",
+    "RuntimeTerminated",
+    "SnapshotError",
+    "StreamEnded",
+    "StreamError",
+    "UnhandledRejectionWarning",
+]
+
 
 class JsrunError(RuntimeError):
     """Base of everything that jsrun itself raises."""
