@@ -6,6 +6,8 @@ from ._api import bind_function, bind_object, eval, eval_async
 from ._buffers import SharedBuffer, share, transfer
 from ._config import RuntimeConfig
 from ._context import close_default_runtime, get_default_runtime
+from ._fetch import FetchRequest, FetchResponse
+from ._httpx import HttpxFetch
 from ._inspector import InspectorConfig, InspectorEndpoints
 from ._jsrun import JsFunction, JsPromise
 from ._pool import PoolStats, RuntimePool
@@ -24,9 +26,12 @@ __all__ = [
     "ConsoleMessage",
     "Coverage",
     "CpuProfile",
+    "FetchRequest",
+    "FetchResponse",
     "FunctionCoverage",
     "FunctionTime",
     "HeapSnapshot",
+    "HttpxFetch",
     "InspectorConfig",
     "InspectorEndpoints",
     "JsFunction",

@@ -45,7 +45,7 @@ def share(buffer: Any) -> SharedBuffer:
         >>> import jsrun
         >>> pixels = bytearray(4)
         >>> with jsrun.Runtime() as rt:
-        ...     rt.eval("(buffer) => { new Uint8Array(buffer).fill(255) }")(jsrun.share(pixels))
+        ...     _ = rt.eval("(buffer) => { new Uint8Array(buffer).fill(255) }")(jsrun.share(pixels))
         >>> pixels
         bytearray(b'\xff\xff\xff\xff')
     """

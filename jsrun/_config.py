@@ -9,12 +9,15 @@ import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._inspector import InspectorConfig
 from ._jsrun import check_import_map
 from ._types import ConsoleMessage
 from .errors import JavaScriptError
+
+if TYPE_CHECKING:
+    from ._fetch import FetchHandler
 
 Timeout = float | datetime.timedelta | None
 
@@ -55,6 +58,8 @@ class RuntimeConfig:
         stream_high_water_mark: chunks of a stream, in either direction, that are produced before they are read.
         buffers: ``"copy"``: array buffers come to Python as `bytes` and copies. ``"share"``: as writable `memoryview`
             of their memory, which they keep alive, also after the runtime.
+        fetch: async function that answers JavaScript's ``fetch``: gets a `FetchRequest`, returns a `FetchResponse`.
+            Without it there is no ``fetch``. `HttpxFetch` is one.
         snapshot: bytes of `SnapshotBuilder.build`, to start from. A snapshot is code: use only what you trust.
 
         import_map: what specifiers mean, as the standard has it: a mapping with ``imports`` and ``scopes``, or its JSON
@@ -88,6 +93,7 @@ class RuntimeConfig:
     on_unhandled_rejection: Callable[[JavaScriptError], Any] | None = None
     on_console: Callable[[ConsoleMessage], Any] | None = None
     snapshot: bytes | None = None
+    fetch: FetchHandler | None = None
     stream_high_water_mark: int = 32
     buffers: Literal["copy", "share"] = "copy"
     code_cache: str | os.PathLike[str] | None = None
@@ -127,7 +133,7 @@ class RuntimeConfig:
             if not isinstance(name, str):
                 raise TypeError(f"permissions must be str, got {name!r}")
         object.__setattr__(self, "permissions", names)
-        for name in ("on_unhandled_rejection", "on_console"):
+        for name in ("on_unhandled_rejection", "on_console", "fetch"):
             handler = getattr(self, name)
             if handler is not None and not callable(handler):
                 raise TypeError(f"{name} must be callable, got {handler!r}")

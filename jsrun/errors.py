@@ -12,6 +12,7 @@
     ├── DeadlockError               it could never finish
     ├── ConversionError             (also TypeError) a value has no form on the other side
     ├── PermissionDenied            (also PermissionError) an operation's permission was not granted
+    ├── FetchError                  HttpxFetch could not complete a request
     ├── ModuleError
     ├── StreamError                 a stream is used wrongly: two readers at once
     │   └── StreamEnded             (also EOFError) read() at the end of a stream
@@ -31,6 +32,7 @@ from typing import Any, TypedDict
 __all__ = [
     "ConversionError",
     "DeadlockError",
+    "FetchError",
     "HeapLimitExceeded",
     "InspectorError",
     "JavaScriptError",
@@ -88,6 +90,10 @@ class ConversionError(JsrunError, TypeError):
 
 class PermissionDenied(JsrunError, PermissionError):
     """JavaScript called an operation whose permission the runtime was not granted."""
+
+
+class FetchError(JsrunError):
+    """`HttpxFetch` could not complete a request: the connection, a redirect, the size of the response."""
 
 
 class StreamError(JsrunError):

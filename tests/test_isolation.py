@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from modes import Js
 
-from jsrun import JavaScriptError, JavaScriptTimeout, ModuleError, Runtime, undefined
+from jsrun import FetchRequest, FetchResponse, JavaScriptError, JavaScriptTimeout, ModuleError, Runtime, undefined
 
 MakeRuntime = Callable[..., Runtime]
 WALK = (Path(__file__).parent / "js" / "reachable.js").read_text()
@@ -41,9 +41,14 @@ async def test_no_name_of_a_host_is_global(js: Js, name: str) -> None:
     assert await js.eval(f"'{name}' in globalThis") is False
 
 
-def test_nothing_internal_is_reachable_from_the_global_object(runtimes: MakeRuntime) -> None:
+async def never(_: FetchRequest) -> FetchResponse:
+    raise AssertionError("nobody fetches")
+
+
+@pytest.mark.parametrize("fetch", [None, never], ids=["without-fetch", "with-fetch"])
+def test_nothing_internal_is_reachable_from_the_global_object(runtimes: MakeRuntime, fetch: Any) -> None:
     # Getters that the walk reads from prototypes return promises that reject.
-    rt = runtimes(max_serialization_bytes=1 << 28, on_unhandled_rejection=lambda _: None)
+    rt = runtimes(max_serialization_bytes=1 << 28, on_unhandled_rejection=lambda _: None, fetch=fetch)
     rt.bind_function("hostThrows", lambda: 1 / 0)
     rt.register_op("op", lambda: 1)
     walked = rt.eval(WALK, filename="reachable.js")

@@ -53,6 +53,7 @@ pub(crate) static START_ASYNC: Import = Import::new("jsrun._host", "start_async"
 pub(crate) static ABANDON: Import = Import::new("jsrun._host", "abandon");
 pub(crate) static CONSOLE: Import = Import::new("jsrun._host", "console");
 pub(crate) static LISTEN: Import = Import::new("jsrun._host", "listen");
+pub(crate) static FETCH: Import = Import::new("jsrun._fetch", "bridge");
 pub(crate) static FORGET: Import = Import::new("jsrun._host", "forget");
 pub(crate) static REPORT: Import = Import::new("jsrun._host", "report");
 pub(crate) static CHAIN: Import = Import::new("jsrun._host", "chain_call");

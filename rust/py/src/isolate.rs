@@ -74,6 +74,16 @@ impl Isolate {
         Ok((Self { isolate: Mutex::new(Some(isolate)), shared, objects: Mutex::default() }, start))
     }
 
+    /// Has the handler of the configuration, if there is one, answer `fetch`. The isolate must be registered.
+    fn with_fetch(&self, options: &Bound<'_, PyAny>, start: isolate::Start) -> PyResult<isolate::Start> {
+        let handler = options.getattr("fetch")?;
+        if handler.is_none() {
+            return Ok(start);
+        }
+        let target = table::keep(imports::FETCH.get(options.py())?.call1((handler,))?, &self.shared);
+        Ok(start.with_fetch(HostFunction { target, name: "fetch".into(), mode: HostMode::Async, home: None }))
+    }
+
     /// Number of the isolate in this process.
     pub(crate) fn number(&self) -> u64 {
         self.shared.id
@@ -104,6 +114,7 @@ impl Isolate {
         let slf = Bound::new(py, this)?;
         table::register(&slf)?;
         let this = slf.get();
+        let start = this.with_fetch(options, start)?;
         let bridge = LoopBridge::of_running_or_none(py)?;
         let queue = blocking::queue_of(bridge.as_ref())?;
         let ready = this.shared.ticket(queue, true, Timeouts::default(), None);
@@ -127,6 +138,7 @@ impl Isolate {
         let slf = Bound::new(py, this)?;
         table::register(&slf)?;
         let this = slf.get();
+        let start = this.with_fetch(options, start)?;
         let caller = Caller { shared: Arc::clone(&this.shared), timeouts: Timeouts::default(), what: "create" };
         let (operation, ready) = Operation::adopt(py, caller, &bridge)?;
         start.start(ready).map_err(|error| {

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::isolate::{Message, Shared};
 use crate::limits;
 use crate::snapshot::{self, Start};
+use crate::value::HostFunction;
 use crate::{modules, web};
 
 /// The `JsRuntime` and the state beside it. Field order is drop order: handles go before the isolate.
@@ -119,7 +120,7 @@ impl Engine {
 }
 
 /// Builds the isolate of this thread. Needs an entered Tokio runtime, for V8's delayed tasks.
-pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> Result<Engine, Error> {
+pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, fetch: Option<HostFunction>) -> Result<Engine, Error> {
     let config = &shared.config;
     let buffers = limits::Buffers::new(config.max_buffer_bytes, Arc::clone(&shared.stores));
     buffers.charge_thread();
@@ -150,7 +151,7 @@ pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>) -> 
         let internals = Internals::take(scope)?;
         let state = Rc::new(State::new(scope, Arc::clone(shared), mailbox, context, buffers));
         scope.set_slot(Rc::clone(&state));
-        internals.lend(scope, &state)?;
+        internals.lend(scope, &state, fetch)?;
         restrict(scope, &shared.config)?;
         (state, internals)
     };

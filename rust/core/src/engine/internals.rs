@@ -4,6 +4,7 @@ use deno_core::v8;
 
 use super::State;
 use crate::error::Error;
+use crate::value::HostFunction;
 use crate::{stream, web};
 
 /// Names that user code must not find. deno_core's snapshots need them.
@@ -50,9 +51,9 @@ impl Internals {
     }
 
     /// Hands the host's functions to the scripts of the snapshot.
-    pub(super) fn lend(&self, scope: &mut v8::PinScope<'_, '_>, state: &State) -> Result<(), Error> {
+    pub(super) fn lend(&self, scope: &mut v8::PinScope<'_, '_>, state: &State, fetch: Option<HostFunction>) -> Result<(), Error> {
         let setup = self.setup(scope)?;
-        web::lend(scope, state, setup)?;
+        web::lend(scope, state, setup, fetch)?;
         let streams = self.0.iter().find(|(name, _)| *name == web::STREAMS).map(|(_, value)| v8::Local::new(scope, value));
         let streams = streams.and_then(|streams| streams.try_cast().ok());
         streams

@@ -9,6 +9,7 @@ use super::{root, thread};
 use crate::config::Config;
 use crate::error::Error;
 use crate::reply::Ticket;
+use crate::value::HostFunction;
 
 /// Owns one isolate and its thread.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ impl Isolate {
         }
         config.validate()?;
         let (shared, mailbox) = Shared::new(NEXT.fetch_add(1, Ordering::Relaxed), config, inline_host);
-        let start = Start { shared: Arc::clone(&shared), mailbox };
+        let start = Start { shared: Arc::clone(&shared), mailbox, fetch: None };
         Ok((Self { shared }, start))
     }
 
@@ -50,15 +51,23 @@ impl Drop for Isolate {
 pub struct Start {
     shared: Arc<Shared>,
     mailbox: flume::Receiver<super::Message>,
+    /// What answers JavaScript's `fetch`.
+    fetch: Option<HostFunction>,
 }
 
 impl Start {
+    /// Gives JavaScript `fetch` and what belongs to it, answered by `function`.
+    #[must_use]
+    pub fn with_fetch(self, function: HostFunction) -> Self {
+        Self { fetch: Some(function), ..self }
+    }
+
     /// Starts the thread. `ready` is answered when the isolate accepts work, or with the reason why it cannot.
     ///
     /// # Errors
     /// [`Error::Resource`] when the operating system refuses a thread.
     pub fn start(self, ready: Arc<Ticket>) -> Result<(), Error> {
-        let Self { shared, mailbox } = self;
+        let Self { shared, mailbox, fetch } = self;
         let name = format!("jsrun-iso-{}", shared.id);
         let space = super::space::check().map_err(Error::Resource);
         if space.is_err() {
@@ -69,7 +78,7 @@ impl Start {
         reactor.spawn(crate::limits::watch_isolate(Arc::downgrade(&shared)));
         let unstarted = Arc::clone(&shared);
         crate::inspector::offer(&shared).inspect_err(|_| unstarted.mark_finished())?;
-        root::start(name, Box::new(move || thread::body(&shared, mailbox, ready))).map_err(|error| {
+        root::start(name, Box::new(move || thread::body(&shared, mailbox, ready, fetch))).map_err(|error| {
             unstarted.mark_finished();
             Error::Resource(error)
         })

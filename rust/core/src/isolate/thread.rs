@@ -11,24 +11,24 @@ use crate::engine::{self, Engine};
 use crate::error::Error;
 use crate::reactor;
 use crate::reply::{Cause, Ticket};
-use crate::value::Value;
+use crate::value::{HostFunction, Value};
 
 /// Runs the isolate until it is closed.
-pub(super) fn body(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: Arc<Ticket>) {
-    let ended = catch_unwind(AssertUnwindSafe(|| live(shared, mailbox, &ready)));
+pub(super) fn body(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: Arc<Ticket>, fetch: Option<HostFunction>) {
+    let ended = catch_unwind(AssertUnwindSafe(|| live(shared, mailbox, &ready, fetch)));
     if let Err(error) = ended.unwrap_or_else(|_| Err(Error::Panic("the isolate's thread panicked".into()))) {
         ready.answer(Err(error));
     }
     shared.mark_finished();
 }
 
-fn live(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: &Arc<Ticket>) -> Result<(), Error> {
+fn live(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: &Arc<Ticket>, fetch: Option<HostFunction>) -> Result<(), Error> {
     // Time only: the parker is a condition variable and costs no descriptor.
     let local = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let mut engine = {
         // V8's delayed tasks sleep on the reactor, so that they come while this thread is parked.
         let _reactor = reactor::handle()?.enter();
-        engine::build(shared, mailbox)?
+        engine::build(shared, mailbox, fetch)?
     };
     local.block_on(async move {
         match &shared.config.bootstrap {

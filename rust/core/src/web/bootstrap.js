@@ -3,7 +3,8 @@
 import { core, primordials } from "ext:core/mod.js";
 import * as timers from "ext:jsrun_web/timers.js";
 import { inspectConsole, makeConsole } from "ext:jsrun_web/console.js";
-import { makeCrypto } from "ext:jsrun_web/crypto.js";
+import { makeCrypto, prepare } from "ext:jsrun_web/crypto.js";
+import { makeFetch } from "ext:jsrun_web/fetch.js";
 import * as border from "ext:jsrun_web/streams.js";
 import { forgetHooks } from "ext:jsrun_web/hooks.js";
 
@@ -15,6 +16,7 @@ const {
   ObjectSetPrototypeOf,
   PromisePrototypeThen,
   PromiseResolve,
+  ReflectDefineProperty,
   TypeError,
 } = primordials;
 
@@ -138,9 +140,12 @@ const shown = {
   structuredClone: ports.structuredClone,
 };
 
+// Only where the host answers it.
+const { fetch, ...ofFetch } = makeFetch(() => host);
+
 function define(values, enumerable) {
   ArrayPrototypeForEach(ObjectKeys(values), (name) => {
-    ObjectDefineProperty(globalThis, name, {
+    ReflectDefineProperty(globalThis, name, {
       __proto__: null,
       value: values[name],
       writable: true,
@@ -166,7 +171,12 @@ ObjectDefineProperty(globalThis, "__jsrun_setup__", {
       if (offered.inspected) {
         inspectConsole(globalThis.console);
       }
-      // They need the fetch that is not there, and V8 ends the process without its callback.
+      prepare();
+      if (offered.fetch !== undefined) {
+        define(ofFetch, false);
+        define({ __proto__: null, fetch }, true);
+      }
+      // V8 ends the process without the callback that reads their Response.
       delete globalThis.WebAssembly?.compileStreaming;
       delete globalThis.WebAssembly?.instantiateStreaming;
     }

@@ -1,6 +1,9 @@
-// `crypto`: random values and UUIDs from the operating system.
+// `crypto`: random values and UUIDs from the operating system, and `crypto.subtle`.
 
 import { core, primordials } from "ext:core/mod.js";
+import { CryptoKey } from "ext:jsrun_web/cryptokey.js";
+export { prepare } from "ext:jsrun_web/jwk.js";
+import { makeSubtle } from "ext:jsrun_web/subtle.js";
 
 const { ArrayBufferIsView, ObjectDefineProperty, SymbolToStringTag, TypeError, TypedArrayPrototypeGetSymbolToStringTag } = primordials;
 
@@ -29,6 +32,11 @@ export function makeCrypto(hostOf, exceptions) {
     return host.random(view);
   };
 
+  const subtle = makeSubtle(hostOf);
+  const expose = (name, value) => {
+    ObjectDefineProperty(globalThis, name, { __proto__: null, value, writable: true, configurable: true });
+  };
+
   class Crypto {
     constructor() {
       throw new TypeError("Illegal constructor");
@@ -48,11 +56,17 @@ export function makeCrypto(hostOf, exceptions) {
       return view;
     }
 
+    get subtle() {
+      return subtle;
+    }
+
     randomUUID() {
       return random(undefined);
     }
   }
   ObjectDefineProperty(Crypto.prototype, SymbolToStringTag, { __proto__: null, value: "Crypto", configurable: true });
-  ObjectDefineProperty(globalThis, "Crypto", { __proto__: null, value: Crypto, writable: true, configurable: true });
+  expose("Crypto", Crypto);
+  expose("CryptoKey", CryptoKey);
+  expose("SubtleCrypto", subtle.constructor);
   return primordials.ObjectCreate(Crypto.prototype);
 }

@@ -1,5 +1,6 @@
 //! The Web platform of an isolate: what the start-up snapshot holds, and what the host lends to it.
 
+mod crypto;
 mod extension;
 mod flood;
 mod offer;

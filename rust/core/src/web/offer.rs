@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use deno_core::v8;
 
+use super::crypto::on_crypto;
 use crate::convert::{describe, from_v8};
 use crate::engine::{State, state_of};
 use crate::error::Error;
+use crate::host::make_function;
 use crate::reply::{ConsoleMessage, Item, Report};
+use crate::value::HostFunction;
 
 /// Longest text of one console message, in UTF-16 units.
 const LONGEST: usize = 1 << 20;
@@ -18,13 +21,21 @@ pub(crate) const SETUP: &str = "__jsrun_setup__";
 pub(crate) const STREAMS: &str = "__jsrun_streams__";
 
 /// Hands the host's functions to the snapshot's scripts.
-pub(crate) fn lend(scope: &mut v8::PinScope<'_, '_>, state: &State, setup: v8::Local<'_, v8::Function>) -> Result<(), Error> {
+pub(crate) fn lend(
+    scope: &mut v8::PinScope<'_, '_>,
+    state: &State,
+    setup: v8::Local<'_, v8::Function>,
+    fetch: Option<HostFunction>,
+) -> Result<(), Error> {
     let refused = || Error::Invalid("the start-up snapshot refused its host".into());
     super::report_to(uncaught);
     let offer = v8::Object::new(scope);
+    let fetch = fetch.map(|function| make_function(scope, state, function)).transpose()?;
     for (name, function) in [
         ("report", v8::Function::new(scope, on_uncaught)),
         ("random", v8::Function::new(scope, on_random)),
+        ("crypto", v8::Function::new(scope, on_crypto)),
+        ("fetch", fetch),
         ("print", if state.shared.config.console { v8::Function::new(scope, on_print) } else { None }),
     ] {
         let Some(function) = function else { continue };
