@@ -39,6 +39,10 @@ class RuntimeConfig:
         stream_high_water_mark: chunks of a stream, in either direction, that are produced before they are read.
         buffers: ``"copy"``: array buffers come to Python as `bytes` and copies. ``"share"``: as writable `memoryview`
             of their memory, which they keep alive, also after the runtime.
+        isolation: ``"thread"``: the isolate is a thread of this process. ``"process"``: it is in a child process, which
+            a crash of V8 ends instead of this one, and which can be killed; see `docs/process-isolation.md`.
+        max_process_memory: with ``isolation="process"``, bytes of memory that the child may have for itself.
+        max_process_cpu: with ``isolation="process"``, seconds of processor time after which the kernel kills the child.
         snapshot: bytes of `SnapshotBuilder.build`, to start from. A snapshot is code: use only what you trust.
 
     Raises:
@@ -68,6 +72,9 @@ class RuntimeConfig:
     snapshot: bytes | None = None
     stream_high_water_mark: int = 32
     buffers: Literal["copy", "share"] = "copy"
+    isolation: Literal["thread", "process"] = "thread"
+    max_process_memory: int | None = None
+    max_process_cpu: int | None = None
     # Set by `SnapshotBuilder` alone.
     _recording: bool = dataclasses.field(default=False, repr=False)
 
@@ -79,6 +86,7 @@ class RuntimeConfig:
         self._check_console()
         if self.buffers not in {"copy", "share"}:
             raise ValueError(f"buffers must be 'copy' or 'share', got {self.buffers!r}")
+        self._check_isolation()
         if self.snapshot is not None and not isinstance(self.snapshot, bytes):
             raise TypeError(f"snapshot must be bytes, got {type(self.snapshot).__name__}")
         if isinstance(self.permissions, str) or not isinstance(self.permissions, Iterable):
@@ -99,6 +107,15 @@ class RuntimeConfig:
         if self.on_console is not None:
             object.__setattr__(self, "enable_console", True)
 
+    def _check_isolation(self) -> None:
+        if self.isolation not in {"thread", "process"}:
+            raise ValueError(f"isolation must be 'thread' or 'process', got {self.isolation!r}")
+        if self.isolation == "process":
+            if self.buffers == "share":
+                raise ValueError("buffers='share' needs isolation='thread': processes do not see each other's memory")
+        elif self.max_process_memory is not None or self.max_process_cpu is not None:
+            raise ValueError("max_process_memory and max_process_cpu need isolation='process'")
+
     def _check_sizes(self) -> None:
         least = {"max_heap_size": _HEAP_FLOOR}
         for name in (
@@ -108,6 +125,8 @@ class RuntimeConfig:
             "max_serialization_depth",
             "max_serialization_bytes",
             "stream_high_water_mark",
+            "max_process_memory",
+            "max_process_cpu",
         ):
             value = getattr(self, name)
             if value is None:

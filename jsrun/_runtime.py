@@ -12,8 +12,7 @@ from typing import Any
 
 from ._binding import BindingMethods
 from ._config import RuntimeConfig, Timeout, resolve
-from ._creation import Creation
-from ._jsrun import Isolate
+from ._creation import Creation, native_class
 from ._modules import ModuleMethods
 from ._source import StreamMethods
 from ._stats import RuntimeStats, from_native
@@ -47,7 +46,7 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods):
 
     def __init__(self, config: RuntimeConfig | None = None, **options: Any) -> None:
         self._config = resolve(config, options)
-        self._native = Isolate.open(self._config)
+        self._native = native_class(self._config).open(self._config)
         self._opened()
 
     @classmethod
