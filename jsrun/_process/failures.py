@@ -41,7 +41,8 @@ def pack(error: BaseException) -> dict[str, Any]:
     if isinstance(error, ModuleError):
         parts["place"] = [error.specifier, error.referrer]
     elif name not in _KNOWN:
-        parts.update(kind="JsrunError", text=f"{name}: {error}")
+        nearest = next((base.__name__ for base in type(error).__mro__ if base.__name__ in _KNOWN), "JsrunError")
+        parts.update(kind=nearest, text=f"{name}: {error}")
     return parts
 
 
