@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
 from .._config import Timeout
+from .._jsrun import JsFunction as NativeFunction
+from .._jsrun import JsPromise as NativePromise
 from .._types import Nothing
 from ..errors import RuntimeClosed
 
@@ -28,6 +30,9 @@ class Remote:
 
 class JsFunction:
     """A JavaScript function in a child process; it is used like `jsrun.JsFunction`, where all is documented."""
+
+    # For `isinstance(value, jsrun.JsFunction)`.
+    __class__ = property(lambda _: NativeFunction)  # type: ignore[assignment]
 
     __slots__ = ("__weakref__", "_name", "_remote")
 
@@ -66,6 +71,9 @@ class JsFunction:
 
 class JsPromise:
     """A JavaScript promise in a child process; it is used like `jsrun.JsPromise`, where all is documented."""
+
+    # For `isinstance(value, jsrun.JsPromise)`.
+    __class__ = property(lambda _: NativePromise)  # type: ignore[assignment]
 
     __slots__ = ("__weakref__", "_remote")
 

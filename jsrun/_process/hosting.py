@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import itertools
-from typing import TYPE_CHECKING, Any, Final
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from .. import _host, _portal
 from .._types import ConsoleMessage
@@ -177,6 +179,15 @@ class Hosting:
 
     # ---- reports -------------------------------------------------------------------------------------------------
 
+    def report(self, what: Callable[[Hosting, bytearray], None], payload: bytearray) -> None:
+        """Tell the user's handler; what it raises is not the operation's."""
+        try:
+            what(self, payload)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            _unraisable(error, what)
+
     def console(self, payload: bytearray) -> None:
         """Hand on a message of the child's console."""
         parts = self._isolate.read(payload, 0)
@@ -194,6 +205,17 @@ class Hosting:
             self._isolate.link.kill("it broke the protocol (a malformed rejection)")
             return
         _host.report(self._isolate.key, parts[0], bool(parts[1]))
+
+
+def _unraisable(error: BaseException, what: object) -> None:
+    class Report:
+        exc_type = type(error)
+        exc_value = error
+        exc_traceback = error.__traceback__
+        err_msg = None
+        object = what
+
+    sys.unraisablehook(cast("Any", Report))
 
 
 REPORTS: Final = {Kind.CONSOLE: Hosting.console, Kind.REJECTION: Hosting.rejection}

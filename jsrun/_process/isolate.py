@@ -53,6 +53,7 @@ class ProcessIsolate:
         self._kinds = [0, 0, 0, 0, 0]
         self._limit = min(LARGEST, 8 * options.max_serialization_bytes + (1 << 20))
         self.link = Link(weakref.ref(self), self._limit)
+        _host.listen(self.key, options)
         _all.add(self)
         self.link.start()
 
@@ -163,7 +164,7 @@ class ProcessIsolate:
 
     def ask(self, what: str, verb: str, head: Any, body: Any, timeout: Timeout) -> Any:
         """Ask for something, and block for the answer."""
-        given, seconds = settings.seconds(timeout), self.seconds(timeout)
+        seconds, given = self.seconds(timeout), settings.seconds(timeout)
         with self.blocking() as port:
             request = Request(self, what, port)
             self.begin(request, verb, head, self._encode(body), timeout=given, blocking=True)
@@ -171,7 +172,7 @@ class ProcessIsolate:
 
     def ask_async(self, what: str, verb: str, head: Any, body: Any, timeout: Timeout) -> Operation:
         """Ask for something; the operation ends with the answer."""
-        given, seconds = settings.seconds(timeout), self.seconds(timeout)
+        seconds, given = self.seconds(timeout), settings.seconds(timeout)
         payload = self._encode(body)
 
         def begin() -> asyncio.Future[Any]:
@@ -189,7 +190,7 @@ class ProcessIsolate:
     def _call_from_loop(
         self, loop: asyncio.AbstractEventLoop, number: int, args: tuple[Any, ...], timeout: Timeout
     ) -> Any:
-        given, seconds = settings.seconds(timeout), self.seconds(timeout)
+        seconds, given = self.seconds(timeout), settings.seconds(timeout)
         with self.blocking() as port:
             request = Request(self, "call", port)
             request.later = self.loop_port(loop)
@@ -251,13 +252,21 @@ class ProcessIsolate:
         from .. import _portal
 
         home = self._home and self._home()
-        if home is not None and not home.is_closed():
-            return self.loop_port(home)
-        with contextlib.suppress(IndexError):
-            return self._blocked[-1]
-        loop = _portal.run(asyncio.get_running_loop)
-        self.offer_home(loop)
-        return self.loop_port(loop)
+        if home is not None and home.is_closed():
+            home = None
+        for port in reversed(self._blocked):
+            if home is None or port.loop is home:
+                return port
+        if home is None:
+            home = _portal.run(asyncio.get_running_loop)
+            self.offer_home(home)
+        return self.loop_port(home)
+
+    def _listener(self) -> LoopPort | ThreadPort:
+        """Return where reports go: to who waits, before the answer."""
+        for request in list(self.requests.values()):
+            return request.port
+        return self.home()
 
     # ---- answers -------------------------------------------------------------------------------------------------
 
@@ -337,7 +346,7 @@ class ProcessIsolate:
             port, request.port, request.later = request.port, request.later, None
             port.post(size, request.tell_pending)
         elif kind in REPORTS:
-            self.home().post(size, REPORTS[kind], self.hosting, payload)
+            self._listener().post(size, self.hosting.report, REPORTS[kind], payload)
         else:
             self.link.taken(size)
             if kind is Kind.ABANDON:

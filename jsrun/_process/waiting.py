@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import queue
 import threading
+import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
@@ -76,6 +77,8 @@ class ThreadPort:
         self._work: queue.SimpleQueue[Work] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._left = False
+        #: The loop that this thread keeps from running.
+        self.loop = asyncio._get_running_loop()
 
     def post(self, size: int, call: Callable[..., None], *args: Any) -> bool:
         """Run ``call(*args)`` there; false if the thread does not wait any more."""
@@ -263,6 +266,10 @@ class Operation(Coroutine[Any, Any, Any]):
             self._future.cancel()
         if self._steps is not None:
             self._steps.close()
+
+    def __del__(self) -> None:
+        if self._begin is not None:
+            warnings.warn(f"{self._what} was never awaited", RuntimeWarning, stacklevel=2)
 
     def __repr__(self) -> str:
         state = "done" if self._future is not None and self._future.done() else "pending"
