@@ -58,6 +58,8 @@ EXPECTED = {
     "close_races": Expected(seconds=120),
     "no_descriptors": Expected(seconds=20),
     "old_threads": Expected(),
+    "process_fork": Expected(),
+    "process_orphans": Expected(seconds=120),
 }
 NOISE = ("Traceback", "panicked", "Fatal", "never awaited", "Exception ignored", "was destroyed", "Segmentation")
 

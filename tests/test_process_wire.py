@@ -127,7 +127,12 @@ def test_exceptions_come_back_as_what_they_were() -> None:
     error.value = [error]
     result = there(error)
     assert isinstance(result, JavaScriptError)
-    assert (result.name, result.message, result.frames, result.source) == ("TypeError", "outer", error.frames, error.source)
+    assert (result.name, result.message, result.frames, result.source) == (
+        "TypeError",
+        "outer",
+        error.frames,
+        error.source,
+    )
     assert isinstance(result.cause, JavaScriptError) and result.__cause__ is result.cause
     assert result.value[0] is result
     failed = there(ModuleError("no", "a", "b"))

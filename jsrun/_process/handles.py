@@ -32,7 +32,7 @@ class JsFunction:
     """A JavaScript function in a child process; it is used like `jsrun.JsFunction`, where all is documented."""
 
     # For `isinstance(value, jsrun.JsFunction)`.
-    __class__ = property(lambda _: NativeFunction)  # type: ignore[assignment]
+    __class__ = property(lambda _: NativeFunction)
 
     __slots__ = ("__weakref__", "_name", "_remote")
 
@@ -73,7 +73,7 @@ class JsPromise:
     """A JavaScript promise in a child process; it is used like `jsrun.JsPromise`, where all is documented."""
 
     # For `isinstance(value, jsrun.JsPromise)`.
-    __class__ = property(lambda _: NativePromise)  # type: ignore[assignment]
+    __class__ = property(lambda _: NativePromise)
 
     __slots__ = ("__weakref__", "_remote")
 

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from .. import _host
@@ -21,9 +21,10 @@ from . import settings
 from .border import HostBorder, Table
 from .frames import LARGEST, Kind
 from .hosting import REPORTS, Hosting
-from .link import Link, describe
+from .link import Link, crash
+from .places import Places, finish, finish_on
 from .reading import decode
-from .waiting import GRACE, LoopPort, Operation, Request, ThreadPort
+from .waiting import GRACE, Operation, Request
 from .wire import WireError
 from .writing import encode
 
@@ -32,20 +33,17 @@ _CLOSE_WAIT = 5.0
 _all: weakref.WeakSet[ProcessIsolate] = weakref.WeakSet()
 
 
-class ProcessIsolate:
+class ProcessIsolate(Places):
     """One V8 isolate in a process of its own."""
 
     def __init__(self, options: RuntimeConfig) -> None:
+        super().__init__()
         self.config = options
         self.table = Table()
         self.hosting = Hosting(self)
-        self.requests: dict[int, Request] = {}
         self.closed = False
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
-        self._ports: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, LoopPort] = weakref.WeakKeyDictionary()
-        self._home: weakref.ref[asyncio.AbstractEventLoop] | None = None
-        self._blocked: list[ThreadPort] = []
         self._alive_at = 0.0
         self._end: Callable[[tuple[str, ...]], JsrunError] | None = None
         self._ending: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
@@ -121,8 +119,8 @@ class ProcessIsolate:
     def bind(self, name: str, value: object) -> None:
         self.ask("bind", "bind", name, value, None)
 
-    def register_op(self, id: int, name: str, function: Callable[..., Any], asynchronous: bool) -> None:
-        self.ask("register_op", "register_op", [id, name, asynchronous], Function(function, name), None)
+    def register_op(self, number: int, name: str, function: Callable[..., Any], asynchronous: bool) -> None:
+        self.ask("register_op", "register_op", [number, name, asynchronous], Function(function, name), None)
 
     def add_module(self, name: str, source: Any) -> None:
         self.ask("add_static_module", "add_module", [name, _source(source)], None, None)
@@ -133,8 +131,8 @@ class ProcessIsolate:
     def set_module_loader(self, function: Callable[[str, str], Any] | None) -> None:
         self.ask("set_module_loader", "loader", None, function and Function(function, "module loader"), None)
 
-    def register_stream(self, id: int, stream: object) -> Operation:
-        return self.ask_async("create_js_stream_from_python", "register_stream", id, stream, None)
+    def register_stream(self, number: int, stream: object) -> Operation:
+        return self.ask_async("create_js_stream_from_python", "register_stream", number, stream, None)
 
     def snapshot(self, sources: list[tuple[bool, str, str]]) -> bytes:
         raise NotImplementedError("snapshots are made by SnapshotBuilder, which has a process of its own")
@@ -222,52 +220,6 @@ class ProcessIsolate:
         self._kinds[kind - 1] += 1
         self._kinds[4] = kind
 
-    def loop_port(self, loop: asyncio.AbstractEventLoop) -> LoopPort:
-        """Return the port of a loop."""
-        with self._lock:
-            port = self._ports.get(loop)
-            if port is None:
-                port = self._ports[loop] = LoopPort(weakref.ref(loop), self.link.taken)
-            return port
-
-    @contextlib.contextmanager
-    def blocking(self) -> Iterator[ThreadPort]:
-        """Block this thread: it runs the host functions that nobody else owns."""
-        port = ThreadPort(self.link.taken)
-        self._blocked.append(port)
-        try:
-            yield port
-        finally:
-            self._blocked.remove(port)
-            port.leave(self)
-
-    def offer_home(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Take a loop for what nobody waits for any more, unless there is one."""
-        home = self._home and self._home()
-        if home is None or home.is_closed():
-            self._home = weakref.ref(loop)
-
-    def home(self) -> LoopPort | ThreadPort:
-        """Return where a call runs whose operation has ended."""
-        from .. import _portal
-
-        home = self._home and self._home()
-        if home is not None and home.is_closed():
-            home = None
-        for port in reversed(self._blocked):
-            if home is None or port.loop is home:
-                return port
-        if home is None:
-            home = _portal.run(asyncio.get_running_loop)
-            self.offer_home(home)
-        return self.loop_port(home)
-
-    def _listener(self) -> LoopPort | ThreadPort:
-        """Return where reports go: to who waits, before the answer."""
-        for request in list(self.requests.values()):
-            return request.port
-        return self.home()
-
     # ---- answers -------------------------------------------------------------------------------------------------
 
     def read(self, payload: bytearray, at: int) -> Any:
@@ -346,7 +298,7 @@ class ProcessIsolate:
             port, request.port, request.later = request.port, request.later, None
             port.post(size, request.tell_pending)
         elif kind in REPORTS:
-            self._listener().post(size, self.hosting.report, REPORTS[kind], payload)
+            self.listener().post(size, self.hosting.report, REPORTS[kind], payload)
         else:
             self.link.taken(size)
             if kind is Kind.ABANDON:
@@ -375,18 +327,10 @@ class ProcessIsolate:
         self.table.clear()
         for loop, future in self._ending:
             with contextlib.suppress(RuntimeError):
-                _call_on(loop, future)
+                finish_on(loop, future)
 
     def _crash(self, status: int | None, why: str, in_flight: tuple[str, ...]) -> RuntimeCrashed:
-        words, signal, code = describe(status)
-        text = f"child process {self.link.pid} {words}"
-        if why:
-            text += f": {why}"
-        elif code == settings.WEDGED:
-            text += ": V8 did not yield after an operation was stopped"
-        if in_flight:
-            text += f"; in flight: {', '.join(in_flight)}"
-        return RuntimeCrashed(text, signal=signal, exit_code=code, in_flight=in_flight)
+        return crash(self.link.pid, status, why, in_flight)
 
     # ---- ending --------------------------------------------------------------------------------------------------
 
@@ -408,7 +352,7 @@ class ProcessIsolate:
         self.close(False)
         self._ending.append((loop, future))
         if self._forked or self.link.over.is_set():
-            _finish_future(future)
+            finish(future)
         return Operation(lambda: future, "aclose")
 
     def _finish(self, end: Callable[[tuple[str, ...]], JsrunError], why: str, *, final: bool = False) -> None:
@@ -431,6 +375,7 @@ class ProcessIsolate:
         self._forked = True
         self._lock = threading.Lock()
         self.requests.clear()
+        self.forget_places()
         self.link.forget()
 
     def __del__(self) -> None:
@@ -443,17 +388,6 @@ def _source(code: object) -> str:
     if not isinstance(code, str):
         raise TypeError(f"code must be a str, got {type(code)}")
     return code
-
-
-def _finish_future(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-def _call_on(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
-    from .. import _portal
-
-    _portal.call_on(loop, _finish_future, future)
 
 
 def _forget_after_fork() -> None:

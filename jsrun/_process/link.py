@@ -15,7 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
+from ..errors import RuntimeCrashed
 from .frames import TO_HOST, Kind, Splitter, frame
+from .settings import WEDGED
 from .wire import WireError
 
 _PIECE: Final = 1 << 18
@@ -40,7 +42,7 @@ class Receiver(Protocol):
 
 
 class Link:
-    """The child process. Knows its receiver weakly, so that a runtime nobody has any more can go, and the child with it."""
+    """The child process. Knows its receiver weakly: a runtime that nobody has any more goes, and its child with it."""
 
     def __init__(self, receiver: Callable[[], Receiver | None], largest: int) -> None:
         self._receiver = receiver
@@ -267,3 +269,16 @@ def describe(status: int | None) -> tuple[str, int | None, int | None]:
             name = f"signal {-status}"
         return f"was killed by {name}", -status, None
     return f"exited with code {status}", None, status
+
+
+def crash(pid: int, status: int | None, why: str, in_flight: tuple[str, ...]) -> RuntimeCrashed:
+    """Return the error of a child that ended by itself, or had to be killed."""
+    words, number, code = describe(status)
+    text = f"child process {pid} {words}"
+    if why:
+        text += f": {why}"
+    elif code == WEDGED:
+        text += ": V8 did not yield after an operation was stopped"
+    if in_flight:
+        text += f"; in flight: {', '.join(in_flight)}"
+    return RuntimeCrashed(text, signal=number, exit_code=code, in_flight=in_flight)

@@ -35,7 +35,7 @@ class _Read(Request):
         self.stream._read = None
         self.arrival.set_result(None)
 
-    def settle(self, failed: bool, payload: bytearray) -> None:  # noqa: ARG002 - `arrive` has kept it
+    def settle(self, failed: bool, payload: bytearray) -> None:
         """Wake the thread that waits."""
         self.end(None, None)
 

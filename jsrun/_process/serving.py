@@ -86,7 +86,7 @@ class Serving:
         self._running[number] = begun
         begun.add_done_callback(lambda done: self._done(number, done))
 
-    def _begin(self, request: Any, body: Any) -> Any:
+    def _begin(self, request: Any, body: Any) -> Any:  # noqa: PLR0911 - one per request
         """Start an operation: an awaitable that takes callbacks, or the value itself."""
         verb, head, _, timeout, _ = request
         if verb == "create":
@@ -126,7 +126,7 @@ class Serving:
         else:
             raise ValueError(f"the unknown request {verb!r}")
 
-    def _blocking(self, request: Any, body: Any) -> Any:
+    def _blocking(self, request: Any, body: Any) -> Any:  # noqa: PLR0911 - as above
         verb, head, _, timeout, _ = request
         native: Any = self._runtime and self._runtime._native
         objects = self.calls.border.objects
@@ -139,8 +139,7 @@ class Serving:
         if verb == "await":
             return objects[head].wait(timeout)
         if verb == "read":
-            stream = objects[head]
-            return _batch(stream, lambda: stream._next_blocking())
+            return _more(objects[head], objects[head]._next_blocking())
         if verb == "tell":
             return objects[head[0]]._handle.tell(head[1], body, timeout, True)
         return self._put(native, verb, head, body)
@@ -233,7 +232,7 @@ class Serving:
         context = contextvars.Context()
         answer: Any = context.run(self._runtime._native.eval_async, "0", float("inf"), None)
         yielded = asyncio.get_running_loop().create_future()
-        answer.add_done_callback(lambda _: yielded.done() or yielded.set_result(None))
+        answer.add_done_callback(yielded.set_result)
         while not yielded.done():
             # What ran before may go on running; what comes later waits behind the probe.
             alive = [begun for begun in earlier if not begun.done()]
@@ -249,15 +248,7 @@ async def _awaited(value: Any, timeout: float | None) -> Any:
 
 
 async def _read(stream: JsStream) -> Any:
-    return await _batch_async(stream)
-
-
-async def _batch_async(stream: JsStream) -> Any:
     return _more(stream, await stream._next(float("inf")))
-
-
-def _batch(stream: JsStream, first: Callable[[], Any]) -> Any:
-    return _more(stream, first())
 
 
 def _more(stream: JsStream, chunk: Any) -> list[Any]:

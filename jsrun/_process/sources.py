@@ -76,7 +76,7 @@ class SinkEnd:
 
     async def call(self, verb: str, *args: Any) -> Any:
         """Do ``write``, ``close`` or ``abort``."""
-        methods = {"write": self._sink._write, "close": self._sink._close, "abort": self._sink._abort}
+        methods: dict[str, Any] = {"write": self._sink._write, "close": self._sink._close, "abort": self._sink._abort}
         return await methods[verb](*args)
 
     def leave(self) -> None:

@@ -42,13 +42,15 @@ class LoopPort:
             self._scheduled = True
             loop = self._loop()
             try:
-                if loop is None:
-                    raise RuntimeError("the loop is gone")
-                _portal.call_on(loop, self._drain)
+                if loop is not None:
+                    _portal.call_on(loop, self._drain)
+                    return True
             except RuntimeError:
-                self._scheduled = False
-                self._clear()
-                return False
+                # Closed, like one that is gone.
+                pass
+            self._scheduled = False
+            self._clear()
+            return False
         return True
 
     def _drain(self) -> None:
@@ -97,7 +99,7 @@ class ThreadPort:
         call(*args)
         return True
 
-    def leave(self, isolate: ProcessIsolate) -> None:
+    def leave(self, home: Callable[[], LoopPort | ThreadPort]) -> None:
         """Hand what is left to others: this thread does not wait any more."""
         with self._lock:
             self._left = True
@@ -107,7 +109,7 @@ class ThreadPort:
             except queue.Empty:
                 return
             self._taken(size)
-            isolate.home().post(0, call, *args)
+            home().post(0, call, *args)
 
 
 class Request:
@@ -244,7 +246,7 @@ class Operation(Coroutine[Any, Any, Any]):
         """Go on; for tasks."""
         return self._running().send(value)
 
-    def throw(  # type: ignore[override]
+    def throw(
         self,
         kind: type[BaseException] | BaseException,
         value: BaseException | object = None,
