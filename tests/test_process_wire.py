@@ -96,7 +96,7 @@ def test_structure_without_content_is_a_wire_error_at_most(parts: list[bytes]) -
         pass
 
 
-@pytest.mark.parametrize("form", list("bhHiIqQfd"))
+@pytest.mark.parametrize("form", list("bBhHiIqQfd"))
 def test_typed_arrays_keep_their_format(form: str) -> None:
     view = there(memoryview(array(form, [1, 2])))
     assert isinstance(view, memoryview)

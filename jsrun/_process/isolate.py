@@ -175,6 +175,7 @@ class ProcessIsolate(Places):
 
         def begin() -> asyncio.Future[Any]:
             loop = asyncio.get_running_loop()
+            self.offer_home(loop)
             request = Request(self, what, self.loop_port(loop))
             future = request.on_loop(loop, seconds)
             try:

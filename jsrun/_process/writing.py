@@ -208,7 +208,7 @@ class _Writer:
         self.out.append(ref.flag)
         _text(self.out, ref.text)
 
-    def other(self, value: Any) -> None:  # noqa: PLR0912 - as above
+    def other(self, value: Any) -> None:
         ref = self.border.refer(value)
         if ref is not None:
             self.reference(value, ref)
@@ -244,9 +244,8 @@ class _Writer:
             tag, data = payload
             self.number(value)
             form = _OF_TAG[tag]
-            out.append(BYTES if form == "B" else VIEW)
-            if form != "B":
-                out += form.encode()
+            out.append(VIEW)
+            out += form.encode()
             _varint(out, len(data))
             out += data
         else:
