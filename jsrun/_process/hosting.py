@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .isolate import ProcessIsolate
 
 _TASKS: Final = itertools.count(1)
+_MOST_UNHEARD: Final = 1000
 _UNKNOWN: Final = "a call of a function that was never handed over"
 
 
@@ -67,6 +68,9 @@ class Hosting:
         self.tasks: dict[int, int] = {}
         #: Synchronous calls that run now, and when the last one ended.
         self.running = 0
+        #: Reports on their way to a handler, and messages dropped since the last one.
+        self._unheard = 0
+        self._lost = 0
 
     # ---- the link's thread ---------------------------------------------------------------------------------------
 
@@ -179,8 +183,20 @@ class Hosting:
 
     # ---- reports -------------------------------------------------------------------------------------------------
 
+    def reported(self, kind: Kind, payload: bytearray) -> None:
+        """Send a report to where it is heard, on the link's thread; a flood of messages is bounded, and counted."""
+        size = len(payload) + 256
+        if kind is Kind.CONSOLE and self._unheard >= _MOST_UNHEARD:
+            self._lost += 1
+            self._isolate.link.taken(size)
+            return
+        self._unheard += 1
+        if not self._isolate.listener().post(size, self.report, REPORTS[kind], payload):
+            self._unheard = 0
+
     def report(self, what: Callable[[Hosting, bytearray], None], payload: bytearray) -> None:
         """Tell the user's handler; what it raises is not the operation's."""
+        self._unheard = max(0, self._unheard - 1)
         try:
             what(self, payload)
         except (KeyboardInterrupt, SystemExit):
@@ -195,7 +211,8 @@ class Hosting:
             self._isolate.link.kill("it broke the protocol (a malformed console message)")
             return
         level, text, args, dropped = parts
-        message = ConsoleMessage(level, text, args, dropped)
+        lost, self._lost = self._lost, 0
+        message = ConsoleMessage(level, text, args, dropped + lost)
         _host.console(self._isolate.key, message.level, message.text, list(message.args), message.dropped)
 
     def rejection(self, payload: bytearray) -> None:

@@ -299,7 +299,7 @@ class ProcessIsolate(Places):
             port, request.port, request.later = request.port, request.later, None
             port.post(size, request.tell_pending)
         elif kind in REPORTS:
-            self.listener().post(size, self.hosting.report, REPORTS[kind], payload)
+            self.hosting.reported(kind, payload)
         else:
             self.link.taken(size)
             if kind is Kind.ABANDON:
