@@ -60,6 +60,10 @@ class RuntimeConfig:
             of their memory, which they keep alive, also after the runtime.
         fetch: async function that answers JavaScript's ``fetch``: gets a `FetchRequest`, returns a `FetchResponse`.
             Without it there is no ``fetch``. `HttpxFetch` is one.
+        isolation: ``"thread"``: the isolate is a thread of this process. ``"process"``: it is in a child process, which
+            a crash of V8 ends instead of this one, and which can be killed; see `docs/process-isolation.md`.
+        max_process_memory: with ``isolation="process"``, bytes of memory that the child may have for itself.
+        max_process_cpu: with ``isolation="process"``, seconds of processor time after which the kernel kills the child.
         snapshot: bytes of `SnapshotBuilder.build`, to start from. A snapshot is code: use only what you trust.
 
         import_map: what specifiers mean, as the standard has it: a mapping with ``imports`` and ``scopes``, or its JSON
@@ -105,6 +109,9 @@ class RuntimeConfig:
     max_modules: int | None = None
     max_host_calls: int | None = None
     max_unhandled_rejections: int | None = None
+    isolation: Literal["thread", "process"] = "thread"
+    max_process_memory: int | None = None
+    max_process_cpu: int | None = None
     # Set by `SnapshotBuilder` alone.
     _recording: bool = dataclasses.field(default=False, repr=False)
 
@@ -122,6 +129,7 @@ class RuntimeConfig:
             raise ValueError(f"buffers must be 'copy' or 'share', got {self.buffers!r}")
         if self.inspector is not None and not isinstance(self.inspector, InspectorConfig):
             raise TypeError(f"inspector must be an InspectorConfig, got {type(self.inspector).__name__}")
+        self._check_isolation()
         if self.snapshot is not None and not isinstance(self.snapshot, bytes):
             raise TypeError(f"snapshot must be bytes, got {type(self.snapshot).__name__}")
         self._check_code_cache()
@@ -170,6 +178,18 @@ class RuntimeConfig:
         if self.on_console is not None:
             object.__setattr__(self, "enable_console", True)
 
+    def _check_isolation(self) -> None:
+        if self.isolation not in {"thread", "process"}:
+            raise ValueError(f"isolation must be 'thread' or 'process', got {self.isolation!r}")
+        if self.isolation == "process":
+            if self.buffers == "share":
+                raise ValueError("buffers='share' needs isolation='thread': processes do not see each other's memory")
+            for name in ("inspector", "fetch"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} needs isolation='thread'")
+        elif self.max_process_memory is not None or self.max_process_cpu is not None:
+            raise ValueError("max_process_memory and max_process_cpu need isolation='process'")
+
     def _check_sizes(self) -> None:
         least = {"max_heap_size": _HEAP_FLOOR}
         for name in (
@@ -182,6 +202,8 @@ class RuntimeConfig:
             "max_modules",
             "max_host_calls",
             "max_unhandled_rejections",
+            "max_process_memory",
+            "max_process_cpu",
         ):
             value = getattr(self, name)
             if value is None:

@@ -15,6 +15,7 @@ import uuid
 from typing import Any
 
 from ._buffers import SharedBuffer, typed
+from ._jsrun import StreamHandle
 from ._sink import Sink
 from ._source import PyStreamSource
 from ._stream import JsStream, JsWritable
@@ -118,7 +119,10 @@ def simplify(value: Any) -> tuple[str, Any]:  # noqa: PLR0911, PLR0912 - one bra
     if isinstance(value, SharedBuffer):
         return "memory", value.parts()
     if isinstance(value, (JsStream, JsWritable)):
-        return "handle", value._handle
+        if isinstance(value._handle, StreamHandle):
+            return "handle", value._handle
+        # Its JavaScript is in a child process.
+        return ("stream", PyStreamSource(value)) if isinstance(value, JsStream) else ("sink", Sink(value))
     if isinstance(value, PyStreamSource):
         return "stream", value
     if isinstance(value, Sink):

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ._config import RuntimeConfig
 from ._jsrun import Isolate
 
 if TYPE_CHECKING:
     from ._runtime import Runtime
+
+
+def native_class(config: RuntimeConfig) -> type[Isolate]:
+    """Return what makes the isolate: in a thread of this process, or in a child."""
+    if config.isolation == "thread":
+        return Isolate
+    from ._process.isolate import ProcessIsolate
+
+    return cast("type[Isolate]", ProcessIsolate)
 
 
 class Creation:
@@ -22,7 +31,7 @@ class Creation:
         self._runtime: Runtime | None = None
 
     async def _create(self) -> Runtime:
-        native, ready = Isolate.create(self._config)
+        native, ready = native_class(self._config).create(self._config)
         try:
             await ready
         except BaseException:

@@ -12,9 +12,8 @@ from typing import Any
 
 from ._binding import BindingMethods
 from ._config import RuntimeConfig, Timeout, resolve
-from ._creation import Creation
+from ._creation import Creation, native_class
 from ._inspector import InspectionMethods
-from ._jsrun import Isolate
 from ._modules import ModuleMethods
 from ._source import StreamMethods
 from ._state import StateMethods
@@ -50,7 +49,7 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods, S
 
     def __init__(self, config: RuntimeConfig | None = None, **options: Any) -> None:
         self._config = resolve(config, options)
-        self._native = Isolate.open(self._config)
+        self._native = native_class(self._config).open(self._config)
         self._opened()
 
     @classmethod

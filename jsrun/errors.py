@@ -8,6 +8,7 @@
     │   └── HeapLimitExceeded       the JavaScript heap reached max_heap_size
     ├── JavaScriptTimeout           (also TimeoutError) the deadline passed
     ├── PoolTimeout                 (also TimeoutError) no runtime of a pool was free in time
+    ├── RuntimeCrashed              the runtime's child process is gone, and what was in flight with it
     ├── OperationLost               V8 dropped this operation's jobs when it stopped another one
     ├── DeadlockError               it could never finish
     ├── ConversionError             (also TypeError) a value has no form on the other side
@@ -44,6 +45,7 @@ __all__ = [
     "PermissionDenied",
     "PoolTimeout",
     "RuntimeClosed",
+    "RuntimeCrashed",
     "RuntimeTerminated",
     "SnapshotError",
     "StreamEnded",
@@ -74,6 +76,33 @@ class JavaScriptTimeout(JsrunError, TimeoutError):
 
 class PoolTimeout(JsrunError, TimeoutError):
     """No runtime of the pool was free within the timeout. No JavaScript ran: trying again later is safe."""
+
+
+class RuntimeCrashed(JsrunError):
+    """The child process of a runtime with ``isolation="process"`` ended, or had to be killed. Create a new runtime.
+
+    Args:
+        message: how it ended, and what was in flight.
+        signal: number of the signal that ended it, if one did.
+        exit_code: its exit status, if it exited.
+        in_flight: the operations that ended with it, by the names of their methods.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        signal: int | None = None,
+        exit_code: int | None = None,
+        in_flight: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.signal = signal
+        self.exit_code = exit_code
+        self.in_flight = in_flight
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self),), self.__dict__
 
 
 class OperationLost(JsrunError):

@@ -1,9 +1,10 @@
-"""What a test must give back: isolate threads, file descriptors and live runtimes of this process."""
+"""What a test must give back: isolate threads, file descriptors, live runtimes and children of this process."""
 
 from __future__ import annotations
 
 import gc
 import os
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,19 @@ def live_runtimes() -> int:
     return int(counter()) if counter else 0
 
 
+def children() -> int:
+    """Child processes of runtimes, and the threads that serve them."""
+    count = sum(thread.name == "jsrun-child" for thread in threading.enumerate())
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # The name may hold anything, also parentheses.
+            parent = stat.read_text().rpartition(")")[2].split()[1]
+            count += parent == str(os.getpid()) and b"jsrun._process" in (stat.parent / "cmdline").read_bytes()
+        except OSError:  # the process ended meanwhile
+            continue
+    return count
+
+
 @dataclass(frozen=True)
 class Census:
     """One count of everything that could leak."""
@@ -49,13 +63,19 @@ class Census:
     threads: int
     files: int
     runtimes: int
+    children: int
 
     @classmethod
     def take(cls) -> Census:
-        return cls(isolate_threads(), len(open_files()), live_runtimes())
+        return cls(isolate_threads(), len(open_files()), live_runtimes(), children())
 
     def exceeds(self, other: Census) -> bool:
-        return self.threads > other.threads or self.files > other.files or self.runtimes > other.runtimes
+        return (
+            self.threads > other.threads
+            or self.files > other.files
+            or self.runtimes > other.runtimes
+            or self.children > other.children
+        )
 
 
 def isolates() -> tuple[int, int]:

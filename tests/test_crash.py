@@ -63,6 +63,8 @@ EXPECTED = {
     "pool_fork": Expected(),
     "pool_exit": Expected(code=7, seconds=5, says=("ended by RuntimeClosed",)),
     "pool_interrupt": Expected(),
+    "process_fork": Expected(),
+    "process_orphans": Expected(seconds=120),
 }
 NOISE = ("Traceback", "panicked", "Fatal", "never awaited", "Exception ignored", "was destroyed", "Segmentation")
 
