@@ -478,7 +478,7 @@ async def test_a_stream_that_nobody_holds_closes_its_iterator(js: Js) -> None:
     await take(js, 1)
     await js.eval("delete globalThis.reader; 0")
     for _ in range(200):
-        await js.eval("for (let i = 0; i < 20; i++) new Uint8Array(1 << 20); 0")
+        await js.eval("for (let i = 0; i < 20; i++) new Uint8Array(32 << 20); 0")
         await js.pause(0.005)
         if "finally" in numbers.events:
             break
