@@ -261,8 +261,9 @@ impl State {
         let live = self.live.borrow();
         match self.current_owner(scope).and_then(|id| live.get(&id)) {
             Some(owner) => owner.stop.get().is_some(),
-            // Microtasks of an operation that ended keep others waiting: those that gave up waiting end it.
-            None => live.values().any(|ticket| ticket.stop.get().is_some()) || self.shared.has_overdue(),
+            // Microtasks of nobody, such as a stream's, are not to blame for a stop that came just now. But those that keep others
+            // waiting, beyond the grace, end with them.
+            None => self.shared.has_overdue(),
         }
     }
 

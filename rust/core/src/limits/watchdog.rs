@@ -16,6 +16,8 @@ use crate::reply::{Cause, OpId, Ticket};
 pub(crate) const REPEAT: Duration = Duration::from_millis(5);
 /// How long after its stop an operation's caller is released at the latest.
 const GRACE: Duration = Duration::from_millis(15);
+/// How long after it promise jobs that belong to nobody are left alone: they may have come to run just now.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What is due, and when.
 #[derive(Debug, Default)]
@@ -100,10 +102,10 @@ impl Watchdog {
         }
     }
 
-    /// Whether an operation is past its stop and not ended.
+    /// Whether an operation is long past its stop and not ended: something else keeps it.
     pub(crate) fn has_overdue(&self) -> bool {
-        let agenda = self.agenda.lock();
-        agenda.due.values().any(|ticket| ticket.stop.get().is_some())
+        let (agenda, now) = (self.agenda.lock(), Instant::now());
+        agenda.due.values().any(|ticket| ticket.stopped_for(now).is_some_and(|elapsed| elapsed >= PATIENCE))
     }
 
     /// Ends the task at its next look, and lets go of every operation.
