@@ -74,8 +74,17 @@ pub(crate) fn serve(scope: &mut v8::PinScope<'_, '_>, state: &State, message: Me
 /// Runs the script that comes before everything else, on behalf of the ticket that waits for the isolate. It counts as no evaluation.
 pub(crate) fn bootstrap(scope: &mut v8::PinScope<'_, '_>, state: &State, ready: Arc<Ticket>, script: &str) {
     let eval = Eval { code: Value::text(script), filename: Some("<bootstrap>".into()) };
-    state.operate(scope, ready, |scope, state| eval.run(scope, state));
+    state.operate(scope, ready, |scope, state| eval.run(scope, state).map(|run| without_value(scope, run)));
     state.tidy(scope);
+}
+
+/// Nobody gets the value of a script that comes before everything else: it need not have a form outside.
+fn without_value<'s>(scope: &mut v8::PinScope<'s, '_>, run: Run<'s>) -> Run<'s> {
+    fn nothing(_: &mut v8::PinScope<'_, '_>, _: v8::FunctionCallbackArguments<'_>, _: v8::ReturnValue<'_>) {}
+    let (Run::Value(value) | Run::Repl(value)) = run else { return run };
+    let Ok(promise) = v8::Local::<v8::Promise>::try_from(value) else { return Run::Value(v8::undefined(scope).into()) };
+    let settled = v8::Function::new(scope, nothing).and_then(|nothing| promise.then(scope, nothing));
+    settled.map_or(Run::Threw, |settled| Run::Value(settled.into()))
 }
 
 fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>, command: Command) {
