@@ -8,6 +8,8 @@ use super::State;
 pub(super) struct Intrinsics {
     /// `Object.keys`: it knows V8's enumeration caches, which the embedder's interface does not use.
     object_keys: v8::Global<v8::Function>,
+    /// `Object.prototype`.
+    object_prototype: v8::Global<v8::Value>,
     /// `valueOf` of Boolean, Number, String and BigInt.
     value_of: [v8::Global<v8::Function>; 4],
 }
@@ -28,7 +30,10 @@ impl Intrinsics {
             // Every context is born with them, and no user code has run.
             None => unreachable!("{path:?} is missing"),
         };
+        let plain = v8::Object::new(scope);
+        let object_prototype = plain.get_prototype(scope).unwrap_or_else(|| v8::null(scope).into());
         Self {
+            object_prototype: v8::Global::new(scope, object_prototype),
             object_keys: function(&["Object", "keys"]),
             value_of: ["Boolean", "Number", "String", "BigInt"].map(|class| function(&[class, "prototype", "valueOf"])),
         }
@@ -49,6 +54,12 @@ impl State {
         };
         let value_of = v8::Local::new(scope, &self.intrinsics.value_of[index]);
         value_of.call(scope, boxed, &[])
+    }
+
+    /// Whether an object's prototype is that of object literals. A proxy's trap runs; `None` if it threw.
+    pub(crate) fn is_literal<'s>(&self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Option<bool> {
+        let prototype = object.get_prototype(scope)?;
+        Some(prototype == v8::Local::new(scope, &self.intrinsics.object_prototype))
     }
 
     /// Own enumerable string keys; a proxy's traps run.

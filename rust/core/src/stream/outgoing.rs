@@ -85,11 +85,10 @@ impl State {
         if object.has(scope, symbol.into())? {
             return Some(true);
         }
-        Some(
-            !object.is_proxy() && object.get_constructor_name().length() == "WritableStream".len() && {
-                object.get_constructor_name().to_rust_string_lossy(scope) == "WritableStream"
-            },
-        )
+        if object.is_proxy() || self.is_literal(scope, object)? {
+            return Some(false);
+        }
+        Some(object.get_constructor_name().to_rust_string_lossy(scope) == "WritableStream")
     }
 
     /// What `object` is for the host. Reads it: `None` if that threw.
