@@ -203,13 +203,22 @@ class JsStream:
         return f"<JsStream {state}>"
 
 
-class _Chunks:
-    """One ``async for`` over a stream. Dropped before the end, it cancels the stream."""
+class _Loop:
+    """One loop over a stream. Dropped before the end, it cancels the stream."""
 
     __slots__ = ("_stream",)
 
     def __init__(self, stream: JsStream) -> None:
         self._stream = stream
+
+    def __del__(self) -> None:
+        self._stream._abandon()
+
+
+class _Chunks(_Loop):
+    """One ``async for``."""
+
+    __slots__ = ()
 
     def __aiter__(self) -> _Chunks:
         return self
@@ -222,17 +231,11 @@ class _Chunks:
         """Cancel the stream, as leaving a generator early would."""
         await self._stream.aclose()
 
-    def __del__(self) -> None:
-        self._stream._abandon()
 
+class _BlockingChunks(_Loop):
+    """One ``for``."""
 
-class _BlockingChunks:
-    """One ``for`` over a stream."""
-
-    __slots__ = ("_stream",)
-
-    def __init__(self, stream: JsStream) -> None:
-        self._stream = stream
+    __slots__ = ()
 
     def __iter__(self) -> _BlockingChunks:
         return self
@@ -242,9 +245,6 @@ class _BlockingChunks:
         if chunk is _END:
             raise StopIteration
         return chunk
-
-    def __del__(self) -> None:
-        self._stream._abandon()
 
 
 def _reason(reason: Any) -> Any:

@@ -27,6 +27,11 @@ from server import Server, post
 import jsrun
 
 HERE = Path(__file__).resolve().parent
+# Each benchmark is a program of its own; what they share lies one folder up.
+sys.path.append(str(HERE.parent))
+
+from provenance import commit, machine  # noqa: E402
+
 PLAIN, EXAMPLE = "plain:app", "web_handler:app"
 CARD = {"title": "Tea & cake", "items": ["<one>", "two", "three", "four", "five"]}
 CARD_HTML = (
@@ -100,15 +105,6 @@ def run_round(cases: list[Case], options: argparse.Namespace, results: dict[str,
                     print(f"{case.key}: {results[case.key][-1]}", file=sys.stderr)
 
 
-def machine() -> dict[str, Any]:
-    cpu = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        models = [line.split(":", 1)[1] for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        cpu = models[0].strip() if models else cpu
-    return {"cpu": cpu, "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"}
-
-
 def versions() -> dict[str, str | None]:
     """What the applications ran on; uvicorn takes uvloop and httptools where they are installed."""
     found: dict[str, str | None] = {"python": platform.python_version(), "jsrun": jsrun.__version__}
@@ -118,15 +114,6 @@ def versions() -> dict[str, str | None]:
         except PackageNotFoundError:
             found[name] = None
     return found
-
-
-def commit() -> str | None:
-    """The checkout's commit, so that results can be told apart; None outside a repository."""
-    command = ["git", "-C", str(HERE), "describe", "--always", "--dirty"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def median(rounds: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,9 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
-import subprocess
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,6 +21,10 @@ from report import render
 from worker_process import WorkerFailure, WorkerGone, WorkerProcess
 
 HERE = Path(__file__).resolve().parent
+# Each benchmark is a program of its own; what they share lies one folder up.
+sys.path.append(str(HERE.parent))
+
+from provenance import commit, machine  # noqa: E402
 
 
 class Library:
@@ -79,24 +81,6 @@ def run_case(case: Case, libraries: list[Library], rounds: int) -> dict[str, Any
         name: {"median": statistics.median(measured) if measured else None, "values": measured, "errors": errors[name]}
         for name, measured in values.items()
     }
-
-
-def machine() -> dict[str, Any]:
-    cpu = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        models = [line.split(":", 1)[1] for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        cpu = models[0].strip() if models else cpu
-    return {"cpu": cpu, "cores": os.cpu_count(), "system": f"{platform.system()} {platform.machine()}"}
-
-
-def commit() -> str | None:
-    """The checkout's commit, so that results can be told apart; None outside a repository."""
-    command = ["git", "-C", str(HERE), "describe", "--always", "--dirty"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def show(case: Case, results: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jsrun_core::packages::{Demand, Folder, Options};
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
 /// A folder that modules come from.
@@ -21,9 +22,17 @@ impl PackageFolder {
 #[pymethods]
 impl PackageFolder {
     #[new]
-    fn new(root: PathBuf, conditions: Vec<String>, node_env: String) -> PyResult<Self> {
-        let folder = Folder::open(&root, Options { conditions, node_env })?;
-        Ok(Self { folder: Arc::new(folder) })
+    fn new(py: Python<'_>, root: PathBuf, conditions: Vec<String>, node_env: String) -> PyResult<Self> {
+        match Folder::open(&root, Options { conditions, node_env }) {
+            Ok(folder) => Ok(Self { folder: Arc::new(folder) }),
+            // As Python's own: with the reason in its words, and the path.
+            Err(error) => match error.raw_os_error() {
+                Some(code) => {
+                    Err(PyOSError::new_err((code, py.import("os")?.call_method1("strerror", (code,))?.unbind(), root.into_os_string())))
+                }
+                None => Err(error.into()),
+            },
+        }
     }
 
     /// The folder's real path.

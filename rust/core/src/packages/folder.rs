@@ -95,7 +95,7 @@ impl Folder {
     pub fn open(root: &Path, options: Options) -> io::Result<Self> {
         let root = std::fs::canonicalize(root)?;
         if !root.is_dir() {
-            return Err(io::ErrorKind::NotADirectory.into());
+            return Err(io::Error::from_raw_os_error(libc::ENOTDIR));
         }
         let files = Confined { root };
         let for_browser = options.conditions.iter().any(|condition| condition == "browser");

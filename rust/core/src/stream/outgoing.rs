@@ -95,7 +95,7 @@ impl State {
     pub(crate) fn stream_kind<'s>(&self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Option<Kind> {
         let kind = self.call_streams(scope, "kind", &[object.into()])?;
         Some(match kind.uint32_value(scope)? {
-            1 | 3 => Kind::Readable,
+            1 => Kind::Readable,
             2 => Kind::Writable,
             _ => Kind::Other,
         })

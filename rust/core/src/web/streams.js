@@ -42,7 +42,6 @@ const { abort: abortWriter, close: closeWriter, write: writeChunk } = streams.Wr
 
 const READABLE = 1;
 const WRITABLE = 2;
-const ITERABLE = 3;
 
 /** What kind of stream an object is for the host; 0 for none. Reads the object as user code would: getters and traps run. */
 export function kind(object) {
@@ -52,7 +51,7 @@ export function kind(object) {
   if (ObjectPrototypeIsPrototypeOf(WritableStreamPrototype, object)) {
     return WRITABLE;
   }
-  return typeof object[SymbolAsyncIterator] === "function" ? ITERABLE : 0;
+  return typeof object[SymbolAsyncIterator] === "function" ? READABLE : 0;
 }
 
 function isObject(value) {
