@@ -9,6 +9,7 @@ use super::{root, thread};
 use crate::config::Config;
 use crate::error::Error;
 use crate::reply::Ticket;
+use crate::room::Room;
 use crate::value::HostFunction;
 
 /// Owns one isolate and its thread.
@@ -65,22 +66,19 @@ impl Start {
     /// Starts the thread. `ready` is answered when the isolate accepts work, or with the reason why it cannot.
     ///
     /// # Errors
-    /// [`Error::Resource`] when the operating system refuses a thread.
+    /// [`Error::Resource`] when the operating system refuses threads, descriptors or memory.
     pub fn start(self, ready: Arc<Ticket>) -> Result<(), Error> {
+        let shared = Arc::clone(&self.shared);
+        self.try_start(ready).inspect_err(|_| shared.mark_finished())
+    }
+
+    fn try_start(self, ready: Arc<Ticket>) -> Result<(), Error> {
         let Self { shared, mailbox, fetch } = self;
         let name = format!("jsrun-iso-{}", shared.id);
-        let space = super::space::check().map_err(Error::Resource);
-        if space.is_err() {
-            shared.mark_finished();
-            return space;
-        }
+        let room = Room::take(root::live_isolates())?;
         let reactor = crate::reactor::handle()?;
         reactor.spawn(crate::limits::watch_isolate(Arc::downgrade(&shared)));
-        let unstarted = Arc::clone(&shared);
-        crate::inspector::offer(&shared).inspect_err(|_| unstarted.mark_finished())?;
-        root::start(name, Box::new(move || thread::body(&shared, mailbox, ready, fetch))).map_err(|error| {
-            unstarted.mark_finished();
-            Error::Resource(error)
-        })
+        crate::inspector::offer(&shared)?;
+        Ok(root::start(name, Box::new(move || thread::body(&shared, mailbox, ready, fetch, room)))?)
     }
 }

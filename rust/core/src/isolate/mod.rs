@@ -2,11 +2,11 @@
 
 mod driver;
 mod handle;
+mod leavings;
 mod message;
 mod releases;
 mod root;
 mod shared;
-mod space;
 mod spares;
 mod standing;
 mod thread;

@@ -11,18 +11,25 @@ use crate::engine::{self, Engine};
 use crate::error::Error;
 use crate::reactor;
 use crate::reply::{Cause, Ticket};
+use crate::room::Room;
 use crate::value::{HostFunction, Value};
 
 /// Runs the isolate until it is closed.
-pub(super) fn body(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: Arc<Ticket>, fetch: Option<HostFunction>) {
-    let ended = catch_unwind(AssertUnwindSafe(|| live(shared, mailbox, &ready, fetch)));
+pub(super) fn body(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: Arc<Ticket>, fetch: Option<HostFunction>, room: Room) {
+    let ended = catch_unwind(AssertUnwindSafe(|| live(shared, mailbox, &ready, fetch, room)));
     if let Err(error) = ended.unwrap_or_else(|_| Err(Error::Panic("the isolate's thread panicked".into()))) {
         ready.answer(Err(error));
     }
     shared.mark_finished();
 }
 
-fn live(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: &Arc<Ticket>, fetch: Option<HostFunction>) -> Result<(), Error> {
+fn live(
+    shared: &Arc<Shared>,
+    mailbox: flume::Receiver<Message>,
+    ready: &Arc<Ticket>,
+    fetch: Option<HostFunction>,
+    room: Room,
+) -> Result<(), Error> {
     // Time only: the parker is a condition variable and costs no descriptor.
     let local = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let mut engine = {
@@ -30,6 +37,7 @@ fn live(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: &Arc<Tic
         let _reactor = reactor::handle()?.enter();
         engine::build(shared, mailbox, fetch)?
     };
+    drop(room);
     local.block_on(async move {
         match &shared.config.bootstrap {
             Some(script) => {
