@@ -136,3 +136,20 @@ def wheel(session: nox.Session) -> None:
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     session.env.setdefault("CARGO_TARGET_DIR", str(ROOT / "target"))
     session.run("python", "-m", "build", "--wheel", "--outdir", "dist", ".")
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Thousands of runtimes in turn and at once, then each exit program 200 times; arguments go to the first."""
+    install_checkout(session, "cli")
+    session.install(*group("soak"))
+    session.run("python", "benchmarks/soak/run.py", "--limit", *session.posargs)
+    session.run("python", "benchmarks/soak/exits.py")
+
+
+@nox.session(default=False)
+def schedules(session: nox.Session) -> None:
+    """Many random schedules; `-- --hypothesis-seed=N` plays the same ones again."""
+    install_checkout(session)
+    session.install(*group("test"))
+    session.run("pytest", "tests/test_schedules.py", "--hypothesis-profile=schedules", *session.posargs)
