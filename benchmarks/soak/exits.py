@@ -95,7 +95,14 @@ def main() -> int:
     options = parser.parse_args()
     console = Console()
     programs: dict[str, Any] = {}
-    started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    run = {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "commit": commit(),
+        "side_by_side": options.side_by_side,
+        "programs": programs,
+    }
+    options.output.mkdir(parents=True, exist_ok=True)
     with Progress(console=console) as progress, ThreadPoolExecutor(options.side_by_side) as threads:
         for name in options.only or PROGRAMS:
             task = progress.add_task(name, total=options.times)
@@ -110,16 +117,9 @@ def main() -> int:
                 "longest": max(seconds),
                 "failures": [end for end in ends if end["wrong"]],
             }
-    run = {
-        "date": started,
-        "machine": machine(),
-        "commit": commit(),
-        "side_by_side": options.side_by_side,
-        "programs": programs,
-    }
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "exits.json").write_text(json.dumps(run, indent=1) + "\n")
-    (options.output / "exits.md").write_text(render(run))
+            # After each program, so that a run which is stopped has told what it found.
+            (options.output / "exits.json").write_text(json.dumps(run, indent=1) + "\n")
+            (options.output / "exits.md").write_text(render(run))
     failed = [name for name, found in programs.items() if found["failures"]]
     console.print(f"[red]failed: {', '.join(failed)}[/red]" if failed else "all left as expected")
     return 1 if failed else 0

@@ -15,7 +15,7 @@ from matplotlib import pyplot as plt
 
 
 def draw(run: dict[str, Any], target: Path) -> None:
-    """One panel for the cycles, phase after phase, with each fitted line's part; one for the crowd."""
+    """One panel for the cycles, phase after phase; one for the crowd."""
     # The same results give the same file.
     mpl.rcParams["svg.hashsalt"] = "soak"
     figure, (cycles, crowd) = plt.subplots(2, 1, figsize=(9, 7.5), layout="constrained")
@@ -41,7 +41,7 @@ def draw(run: dict[str, Any], target: Path) -> None:
     threads.set_ylabel("threads")
     threads.set_ylim(bottom=0)
     lines = [*crowd.get_lines(), *threads.get_lines()]
-    crowd.legend(lines, [str(line.get_label()) for line in lines], fontsize=8, loc="lower right")
+    crowd.legend(lines, [str(line.get_label()) for line in lines], fontsize=8, loc="upper center")
     for panel in (cycles, crowd):
         panel.grid(alpha=0.3)
     figure.savefig(target, metadata={"Date": None})

@@ -49,7 +49,7 @@ def stated(cycles: int) -> Stated:
 
 def warm_up() -> None:
     """Make what a process makes only once."""
-    for opened, _ in PHASES.values():
+    for opened, *_ in PHASES.values():
         with opened() as cycle:
             for _ in range(3):
                 cycle()
@@ -63,8 +63,11 @@ def soak(name: str, cycles: int, progress: Progress) -> dict[str, Any]:
     done: list[int] = []
     readings: list[Reading] = []
     seconds: list[float] = []
-    start = time.perf_counter()
-    with PHASES[name][0]() as cycle:
+    opened, _, before_first = PHASES[name]
+    with opened() as cycle:
+        for _ in range(before_first * cycles):
+            cycle()
+        start = time.perf_counter()
         for number in range(1, cycles + 1):
             cycle()
             if number % every == 0:
@@ -122,7 +125,11 @@ def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     load = os.getloadavg()[0]
     warm_up()
     with Progress(*columns, console=console) as progress:
-        phases = {name: soak(name, max(3, int(options.cycles * part)), progress) for name, (_, part) in PHASES.items()}
+        phases = {
+            name: soak(name, max(3, int(options.cycles * part)), progress)
+            for name, (_, part, _) in PHASES.items()
+            if name in (options.phase or PHASES)
+        }
         alive = crowd(options.alive, options.rest, progress)
         limit = fill(progress) if options.limit else None
     return {
@@ -141,6 +148,7 @@ def measure(options: argparse.Namespace, console: Console) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cycles", type=int, default=10_000, help="cycles of all phases together")
+    parser.add_argument("--phase", action="append", choices=PHASES, help="these phases")
     parser.add_argument("--alive", type=int, default=2_000, help="runtimes alive at once")
     parser.add_argument("--rest", type=float, default=30.0, help="seconds until V8 has given its pages back, too")
     parser.add_argument("--limit", action="store_true", help="also make runtimes until one is refused")
