@@ -24,7 +24,7 @@ from jsrun import (
 )
 
 PRELUDE = (Path(__file__).parent / "js" / "schedules.js").read_text()
-BOUND = 30.0
+BOUND = 60.0
 SHORT = 0.02
 
 # What a step does, and the value it gives when nothing stops it.
