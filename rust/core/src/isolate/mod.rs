@@ -9,6 +9,7 @@ mod shared;
 mod space;
 mod spares;
 mod standing;
+mod stock;
 mod thread;
 mod v8_flags;
 

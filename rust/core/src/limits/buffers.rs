@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::ffi::c_void;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use deno_core::v8;
 
@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(super) struct Quota {
     used: AtomicUsize,
     limit: usize,
-    /// Where the bytes of buffers that the host made go.
-    spares: Arc<Spares>,
+    /// Where the bytes of buffers that the host made go, once the isolate is somebody's.
+    spares: OnceLock<Arc<Spares>>,
 }
 
 impl Quota {
@@ -37,8 +37,13 @@ static VTABLE: v8::RustAllocatorVtable<Quota> = v8::RustAllocatorVtable { alloca
 pub(crate) struct Buffers(Arc<Quota>);
 
 impl Buffers {
-    pub(crate) fn new(limit: usize, spares: Arc<Spares>) -> Self {
-        Self(Arc::new(Quota { used: AtomicUsize::new(0), limit, spares }))
+    pub(crate) fn new(limit: usize) -> Self {
+        Self(Arc::new(Quota { used: AtomicUsize::new(0), limit, spares: OnceLock::new() }))
+    }
+
+    /// Says where the bytes of buffers that the host made go.
+    pub(crate) fn give_to(&self, spares: &Arc<Spares>) {
+        let _ = self.0.spares.set(Arc::clone(spares));
     }
 
     /// Counts what V8 commits on this thread, the isolate's, without the allocator.
@@ -104,7 +109,9 @@ unsafe extern "C" fn free_adopted(_: *mut c_void, length: usize, adopted: *mut c
     // SAFETY: the pointer is the box given away in `adopt`.
     let Adopted { quota, bytes } = *unsafe { Box::from_raw(adopted.cast::<Adopted>()) };
     quota.give_back(length);
-    quota.spares.give(bytes);
+    if let Some(spares) = quota.spares.get() {
+        spares.give(bytes);
+    }
 }
 
 unsafe extern "C" fn allocate(quota: &Quota, len: usize) -> *mut c_void {
