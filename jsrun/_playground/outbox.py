@@ -1,0 +1,63 @@
+"""What a visitor's runs tell the page: events in order, bounded, read by whoever asked for the run."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from jsrun import ConsoleMessage
+
+from .value_tree import shortened
+
+Event = dict[str, Any]
+
+
+class Outbox:
+    """Events that wait to be read. A run's console is bounded; everything else a run tells is bounded by itself.
+
+    Args:
+        console_lines: console messages and rejections of one run that are kept; the rest is counted.
+    """
+
+    def __init__(self, console_lines: int) -> None:
+        self._most = console_lines
+        self._room = console_lines
+        self._dropped = 0
+        self._events: list[Event] = []
+        self._filled = asyncio.Event()
+
+    def begin(self) -> None:
+        """Give the console room for another run."""
+        self._room = self._most
+        self._dropped = 0
+
+    def put(self, kind: str, **fields: Any) -> None:
+        """Add an event."""
+        self._events.append({"event": kind, **fields})
+        self._filled.set()
+
+    def heard(self, message: ConsoleMessage) -> None:
+        """Add a console message, if there is room."""
+        self._dropped += message.dropped
+        self.bounded("console", level=message.level, text=shortened(message.text))
+
+    def bounded(self, kind: str, **fields: Any) -> None:
+        """Add an event that counts as a console message."""
+        if self._room == 0:
+            self._dropped += 1
+            return
+        self._room -= 1
+        self.put(kind, **fields)
+
+    def end_console(self) -> None:
+        """Tell how much of the console is missing."""
+        if self._dropped:
+            self.put("dropped", count=self._dropped)
+            self._dropped = 0
+
+    async def take(self) -> list[Event]:
+        """Wait for events, and take them all."""
+        await self._filled.wait()
+        self._filled.clear()
+        events, self._events = self._events, []
+        return events
