@@ -81,7 +81,7 @@ _Description = tuple[str, str, "int | None", Iterable[Entry]]
 
 def _describe(value: Any) -> _Description:
     """Return kind, text, the number of entries (``None``: it is a leaf) and the entries."""
-    return next((form(value) for kinds, form in _FORMS if isinstance(value, kinds)), _leaf("other", str(value)))
+    return next(form for kinds, form in _FORMS if isinstance(value, kinds))(value)
 
 
 def _leaf(kind: str, text: str) -> _Description:
@@ -166,4 +166,5 @@ _FORMS: tuple[tuple[type | tuple[type, ...], Callable[[Any], _Description]], ...
     (JsStream, lambda value: _leaf("stream", "readable stream")),
     (JsWritable, lambda value: _leaf("stream", "writable stream")),
     (JavaScriptError, _error),
+    (object, lambda value: _leaf("other", str(value))),
 )

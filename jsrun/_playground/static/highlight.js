@@ -2,9 +2,9 @@
 
 const KEYWORDS =
   "async|await|break|case|catch|class|const|continue|debugger|default|delete|do|else|export|extends|false|finally|for|" +
-  "from|function|if|import|in|instanceof|let|new|null|of|return|static|super|switch|this|throw|true|try|typeof|" +
+  "function|if|import|in|instanceof|let|new|null|of|return|static|super|switch|this|throw|true|try|typeof|" +
   "undefined|var|void|while|with|yield";
-// A slash begins a pattern where no value can have ended;
+// A slash begins a pattern where no value can have ended before it.
 const TOKEN = new RegExp(
   [
     String.raw`(?<c>\/\/[^\n]*|\/\*[\s\S]*?(?:\*\/|$))`,

@@ -90,7 +90,7 @@ export class Tree {
     row.style.setProperty("--depth", depth);
     const name = keyText(key);
     if (name !== "") {
-      row.append(element("span", "key", name), typeof key === "string" ? ": " : " => ");
+      row.append(element("span", "key", name), element("span", "between", typeof key === "string" ? ": " : " => "));
     }
     const type = node.kind === "undefined" || node.kind === "null" ? "" : node.type;
     row.append(element("span", `value ${node.kind}`, summary(node)), " ", element("span", "type", type));
