@@ -247,6 +247,18 @@ async def test_a_stream_is_followed() -> None:
         assert (status, error["message"]) == ("error", "broke")
 
 
+async def test_a_stream_of_a_run_that_is_stopped_is_cancelled() -> None:
+    source = "{ pull(c) { c.enqueue(1); return new Promise(() => {}) }, cancel() { globalThis.ended = true } }"
+    async with opened(PlaygroundLimits(timeout=0.3)) as tab:
+        status, _ = await tab.failure(f"setInterval(() => {{}}, 50); new ReadableStream({source})")
+        assert status == "timeout"
+        assert (await tab.value("ended"))["text"] == "true"
+        # Its producer waits for ever, or never waits.
+        assert (await tab.failure("(async function* () { yield 1; await new Promise(() => {}) })()"))[0] != "ok"
+        assert (await tab.failure("(async function* () { yield 1; for (;;) {} })()"))[0] == "timeout"
+        assert (await tab.value("'usable'"))["text"] == "usable"
+
+
 async def test_timers_belong_to_the_run_that_set_them() -> None:
     async with opened(PlaygroundLimits(timeout=0.4)) as tab:
         events = await tab.run("setTimeout(() => console.log('late'), 50); 'early'")
@@ -255,6 +267,22 @@ async def test_timers_belong_to_the_run_that_set_them() -> None:
         assert events[-1]["status"] == "timeout"
         ticks = (await tab.value("ticks"))["text"]
         assert (await tab.value("await new Promise((done) => setTimeout(done, 60)); ticks"))["text"] == ticks
+
+
+async def test_what_comes_between_runs_is_told_with_the_next() -> None:
+    released = asyncio.Event()
+
+    async def setup(runtime: Runtime) -> None:
+        runtime.bind_function("released", released.wait)
+
+    async with opened(setup=setup) as tab:
+        assert [event["event"] for event in await tab.run("released().then(() => console.log('since')); 1")] == [
+            "result",
+            "end",
+        ]
+        released.set()
+        await asyncio.sleep(0.05)
+        assert (await tab.run("2"))[0] == {"event": "console", "level": "log", "text": "since"}
 
 
 # ---- limits ----------------------------------------------------------------------------------------------------

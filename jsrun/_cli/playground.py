@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import socket
 import sys
 import webbrowser
@@ -114,7 +115,9 @@ def _listening(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        raise OSError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from None
+        # `create_server` says the address again.
+        what = os.strerror(error.errno) if error.errno is not None and error.errno > 0 else str(error.strerror)
+        raise OSError(f"cannot listen on {host}, port {port}: {what}") from None
 
 
 def _url(host: str, port: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -29,6 +30,7 @@ from .value_tree import value_tree
 _log = logging.getLogger("jsrun.playground")
 # For clearing timers, which needs a turn of the isolate's thread.
 _CLEARING_SECONDS = 1.0
+_NOTICE_SECONDS = 0.1
 
 
 class Evaluation:
@@ -42,13 +44,14 @@ class Evaluation:
     """
 
     def __init__(self, runtime: Runtime, outbox: Outbox, source: Source, limits: PlaygroundLimits) -> None:
-        self.source = source
+        self.outbox = outbox
+        self._source = source
         self._runtime = runtime
-        self._outbox = outbox
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
         self._work: asyncio.Task[None] | None = None
+        self._stream: JsStream | None = None
         self._cancelled = False
 
     def cancel(self) -> None:
@@ -59,7 +62,6 @@ class Evaluation:
 
     async def drive(self) -> bool:
         """Run to the end; return whether the isolate can be used again."""
-        self._outbox.begin()
         busy = self._runtime.get_stats().total_execution_time_ms
         status = "cancelled"
         if not self._cancelled:
@@ -67,9 +69,9 @@ class Evaluation:
             await asyncio.wait({self._work})
             status = self._status(self._work)
         took = self._loop.time() - self._start
-        usable = status == "ok" or await self._clear_timers()
-        self._outbox.end_console()
-        self._outbox.put("end", status=status, milliseconds=took * 1000, **self._figures(busy))
+        usable = status == "ok" or await self._clear()
+        self.outbox.end_console()
+        self.outbox.put("end", status=status, milliseconds=took * 1000, **self._figures(busy))
         return usable
 
     async def _evaluate(self) -> None:
@@ -79,32 +81,33 @@ class Evaluation:
         if isinstance(value, JsStream):
             await self._follow(value)
         else:
-            self._outbox.put("result", value=value_tree(value))
+            self.outbox.put("result", value=value_tree(value))
             # What it holds of JavaScript's is not needed while its timers run.
             del value
         await self._runtime.eval_async(IDLE, timeout=self._left())
 
     async def _value(self) -> Any:
-        text, name = self.source.text, self.source.name
+        text, name = self._source.text, self._source.name
         try:
             return await self._runtime.eval_async(in_repl_mode(text), timeout=self._left(), filename=name)
         except JavaScriptError as error:
-            if error.name != "SyntaxError" or error.source is None or error.source[1] <= self.source.lines():
+            if error.name != "SyntaxError" or error.source is None or error.source[1] <= self._source.lines():
                 raise
         # It stops in the middle: the place is in what was appended. As it was typed, the place is right.
         return await self._runtime.eval_async(text, timeout=self._left(), filename=name)
 
     async def _follow(self, stream: JsStream) -> None:
         """Tell each chunk as it comes."""
-        self._outbox.put("stream")
-        async with stream:
-            for _ in range(self._limits.stream_chunks):
-                try:
-                    chunk = await stream.read(timeout=self._left())
-                except StreamEnded:
-                    return
-                self._outbox.put("chunk", value=value_tree(chunk))
-        self._outbox.put("cut", chunks=self._limits.stream_chunks)
+        self._stream = stream
+        self.outbox.put("stream")
+        for _ in range(self._limits.stream_chunks):
+            try:
+                chunk = await stream.read(timeout=self._left())
+            except StreamEnded:
+                return
+            self.outbox.put("chunk", value=value_tree(chunk))
+        self.outbox.put("cut", chunks=self._limits.stream_chunks)
+        await stream.aclose(timeout=self._left())
 
     def _left(self) -> float:
         left = self._start + self._limits.timeout - self._loop.time()
@@ -129,14 +132,18 @@ class Evaluation:
             error = JavaScriptTimeout(self._late())
         elif not isinstance(error, (JavaScriptError, JsrunError)):
             _log.error("a run failed by itself", exc_info=error)
-        self._outbox.put("error", error=error_report(error, self.source))
+        self.outbox.put("error", error=error_report(error, self._source))
         if isinstance(error, JavaScriptTimeout):
             return "timeout"
         return "heap" if isinstance(error, HeapLimitExceeded) else "error"
 
-    async def _clear_timers(self) -> bool:
-        """Take from a run that was cut short what it would still do."""
+    async def _clear(self) -> bool:
+        """Take from a run that was cut short what it would still do; return whether the isolate can be used again."""
         try:
+            if self._stream is not None:
+                # A generator that waits for something takes no notice before it has that.
+                with contextlib.suppress(JavaScriptTimeout, JavaScriptError):
+                    await self._stream.aclose(timeout=_NOTICE_SECONDS)
             await self._runtime.eval_async(CLEAR, timeout=_CLEARING_SECONDS)
         except (JavaScriptError, JsrunError):
             return False

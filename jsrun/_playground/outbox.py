@@ -1,4 +1,4 @@
-"""What a visitor's runs tell the page: events in order, bounded, read by whoever asked for the run."""
+"""What a run tells the page: events in order, bounded, read by whoever asked for the run."""
 
 from __future__ import annotations
 
@@ -13,23 +13,17 @@ Event = dict[str, Any]
 
 
 class Outbox:
-    """Events that wait to be read. A run's console is bounded; everything else a run tells is bounded by itself.
+    """Events of one run that wait to be read. The console is bounded; all else that a run tells is bounded by itself.
 
     Args:
-        console_lines: console messages and rejections of one run that are kept; the rest is counted.
+        console_lines: console messages and rejections that are kept; the rest is counted.
     """
 
     def __init__(self, console_lines: int) -> None:
-        self._most = console_lines
         self._room = console_lines
         self._dropped = 0
         self._events: list[Event] = []
         self._filled = asyncio.Event()
-
-    def begin(self) -> None:
-        """Give the console room for another run."""
-        self._room = self._most
-        self._dropped = 0
 
     def put(self, kind: str, **fields: Any) -> None:
         """Add an event."""

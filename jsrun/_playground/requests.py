@@ -47,7 +47,7 @@ class Requests:
             evaluation = visitor.start(code)
         except Busy:
             raise HTTPException(409, "the last run has not ended; cancel it first") from None
-        return _Events(visitor, evaluation, why)
+        return _Events(visitor.token, evaluation, why)
 
     async def cancel(self, request: Request) -> Response:
         """Stop the run that is going on."""
@@ -117,9 +117,9 @@ def _token(asked: dict[str, Any]) -> str | None:
 class _Events(Response):
     """The events of a run, sent as they come; a client that hangs up cancels the run."""
 
-    def __init__(self, visitor: Visitor, evaluation: Evaluation, why: str) -> None:
+    def __init__(self, token: str, evaluation: Evaluation, why: str) -> None:
         super().__init__()
-        self._visitor = visitor
+        self._token = token
         self._evaluation = evaluation
         self._why = why
 
@@ -128,11 +128,11 @@ class _Events(Response):
         watcher = asyncio.create_task(self._watch(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            first = {"event": "session", "session": self._visitor.token, "isolate": self._why}
+            first = {"event": "session", "session": self._token, "isolate": self._why}
             await send({"type": "http.response.body", "body": _lines([first]), "more_body": True})
             more = True
             while more:
-                events = await self._visitor.outbox.take()
+                events = await self._evaluation.outbox.take()
                 more = events[-1]["event"] != "end"
                 await send({"type": "http.response.body", "body": _lines(events), "more_body": more})
         finally:

@@ -8,7 +8,7 @@ import dataclasses
 import secrets
 from collections.abc import Awaitable, Callable
 
-from jsrun import JavaScriptError, JsrunError, Runtime, RuntimeConfig
+from jsrun import ConsoleMessage, JavaScriptError, JsrunError, Runtime, RuntimeConfig
 from jsrun._idle import idle_script
 
 from .bounds import PlaygroundLimits
@@ -31,7 +31,7 @@ class Busy(Exception):
 
 
 class Visitor:
-    """One tab: its isolate, and what its runs tell.
+    """One tab: its isolate, and its runs.
 
     Args:
         limits: those of the playground.
@@ -39,9 +39,10 @@ class Visitor:
 
     def __init__(self, limits: PlaygroundLimits) -> None:
         self.token = secrets.token_urlsafe(18)
-        self.outbox = Outbox(limits.console_lines)
         self.usable = True
         self._limits = limits
+        # That of the run that goes on, or comes next: it has what is told between runs, too.
+        self._outbox = Outbox(limits.console_lines)
         self._runs = 0
         self._source = Source("", "")
         self._runtime: Runtime | None = None
@@ -55,9 +56,7 @@ class Visitor:
         Raises:
             OSError: the operating system refused a thread or a descriptor.
         """
-        self._runtime = await Runtime.create(
-            config, on_console=self.outbox.heard, on_unhandled_rejection=self._rejected
-        )
+        self._runtime = await Runtime.create(config, on_console=self._heard, on_unhandled_rejection=self._rejected)
         try:
             if setup is not None:
                 await setup(self._runtime)
@@ -75,7 +74,7 @@ class Visitor:
         return 0.0 if self.busy else asyncio.get_running_loop().time() - self._last
 
     def start(self, code: str) -> Evaluation:
-        """Run code; its events go to the outbox.
+        """Run code; its events go to its outbox.
 
         Raises:
             Busy: the last run has not ended.
@@ -85,7 +84,7 @@ class Visitor:
         assert self._runtime is not None
         self._runs += 1
         self._source = Source(f"run{self._runs}.js", code)
-        self._evaluation = Evaluation(self._runtime, self.outbox, self._source, self._limits)
+        self._evaluation = Evaluation(self._runtime, self._outbox, self._source, self._limits)
         self._task = asyncio.create_task(self._drive(self._evaluation))
         return self._evaluation
 
@@ -118,9 +117,13 @@ class Visitor:
             self.usable = await evaluation.drive()
         finally:
             self._last = asyncio.get_running_loop().time()
+            self._outbox = Outbox(self._limits.console_lines)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        self._outbox.heard(message)
 
     def _rejected(self, error: JavaScriptError) -> None:
-        self.outbox.bounded("rejection", error=error_report(error, self._source))
+        self._outbox.bounded("rejection", error=error_report(error, self._source))
 
 
 class Visitors:
