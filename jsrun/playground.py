@@ -129,5 +129,6 @@ class Playground:
 
 async def _refused(request: Request, error: Exception) -> Response:
     """Answer for a request that cannot be served, as JSON."""
-    assert isinstance(error, HTTPException)
+    if not isinstance(error, HTTPException):
+        raise error
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)

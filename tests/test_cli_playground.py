@@ -54,7 +54,9 @@ def run(client: httpx.Client, code: str, session: str | None = None) -> dict[str
 
 
 def test_events_come_while_the_run_goes_on(client: httpx.Client) -> None:
-    code = "(async function* () { console.log('first'); yield 1; await new Promise(() => setInterval(() => {}, 1e3)) })()"
+    code = (
+        "(async function* () { console.log('first'); yield 1; await new Promise(() => setInterval(() => {}, 1e3)) })()"
+    )
     with client.stream("POST", "api/run", json={"code": code}) as answer:
         told = events(answer)
         session = next(told)["session"]

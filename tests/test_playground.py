@@ -146,7 +146,10 @@ def plain(node: Any) -> Any:
     """A tree without what is for the eye."""
     if "entries" not in node:
         return node["text"]
-    return [node["kind"], *([key if isinstance(key, str) else plain(key), plain(item)] for key, item in node["entries"])]
+    return [
+        node["kind"],
+        *([key if isinstance(key, str) else plain(key), plain(item)] for key, item in node["entries"]),
+    ]
 
 
 BRANCHES = {
@@ -222,7 +225,9 @@ async def test_what_an_error_tells() -> None:
         assert (thrown["name"], plain(thrown["value"])) == (None, ["object", ["code", "7"]])
         _, unfit = await tab.failure("Symbol('s')")
         assert (unfit["type"], unfit["position"]) == ("ConversionError", None)
-        _, many = await tab.failure("await Promise.any([Promise.reject(new Error('a')), Promise.reject(new Error('b'))])")
+        _, many = await tab.failure(
+            "await Promise.any([Promise.reject(new Error('a')), Promise.reject(new Error('b'))])"
+        )
         assert [one["message"] for one in many["errors"]] == ["a", "b"]
 
 
@@ -238,12 +243,21 @@ async def test_what_nobody_catches_is_told() -> None:
 async def test_a_stream_is_followed() -> None:
     async with opened(PlaygroundLimits(stream_chunks=3)) as tab:
         events = await tab.run("async function* g() { yield 1; console.log('between'); yield { a: 2 } }; g()")
-        assert [event["event"] for event in events if event["event"] != "console"] == ["stream", "chunk", "chunk", "end"]
+        assert [event["event"] for event in events if event["event"] != "console"] == [
+            "stream",
+            "chunk",
+            "chunk",
+            "end",
+        ]
         assert [plain(event["value"]) for event in events if event["event"] == "chunk"] == ["1", ["object", ["a", "2"]]]
-        events = await tab.run("async function* all() { try { for (;;) yield 1 } finally { globalThis.ended = true } }; all()")
+        events = await tab.run(
+            "async function* all() { try { for (;;) yield 1 } finally { globalThis.ended = true } }; all()"
+        )
         assert [event["event"] for event in events] == ["stream", "chunk", "chunk", "chunk", "cut", "end"]
         assert (await tab.value("ended"))["text"] == "true"
-        status, error = await tab.failure("new ReadableStream({ start(c) { c.enqueue(1); c.error(new Error('broke')) } })")
+        status, error = await tab.failure(
+            "new ReadableStream({ start(c) { c.enqueue(1); c.error(new Error('broke')) } })"
+        )
         assert (status, error["message"]) == ("error", "broke")
 
 
@@ -463,8 +477,8 @@ REFUSED = {
 async def test_bad_requests() -> None:
     async with opened() as tab:
         for what, (options, status) in REFUSED.items():
-            options = {"headers": {"content-type": "application/json"}, **options} if "content" in options else options
-            answer = await tab.client.post("/api/run", **options)
+            kind = {"headers": {"content-type": "application/json"}} if "content" in options else {}
+            answer = await tab.client.post("/api/run", **{**kind, **options})
             assert (answer.status_code, list(answer.json())) == (status, ["error"]), what
         assert (await tab.client.get("/api/run")).status_code == 405
         assert (await tab.client.get("/nowhere")).status_code == 404
@@ -536,7 +550,8 @@ async def test_addresses_are_allowed_where_everyone_may_come() -> None:
 
 
 async def test_the_page_loads_its_own_files_and_no_others() -> None:
-    files = {item.name: item.read_text(encoding="utf-8") for item in (resources.files("jsrun") / "_playground/static").iterdir()}
+    folder = resources.files("jsrun") / "_playground/static"
+    files = {item.name: item.read_text(encoding="utf-8") for item in folder.iterdir()}
     named = re.findall(r'(?:src|href)="([^"#]+)"', files["index.html"])
     named += [f"static/{name}" for text in files.values() for name in re.findall(r'from "\./([^"]+)"', text)]
     async with opened() as tab:

@@ -25,7 +25,7 @@ def refusal(headers: Mapping[str, str], bound: str | None, names: Collection[str
 
 
 def host_allowed(host: str, bound: str | None, names: Collection[str]) -> bool:
-    """Tell whether a request that names ``host`` is meant for us: an attacker's page comes with the name of its own site."""
+    """Tell whether a request that names ``host`` is meant for us: an attacker's page comes with its own site's name."""
     name = _name(host)
     if name is None:
         return False
@@ -47,10 +47,10 @@ def _name(authority: str) -> str | None:
     try:
         parts = urlsplit(f"//{authority}")
         # Reading the port checks it.
-        malformed = parts.port is not None and not 0 < parts.port
+        port = parts.port
     except ValueError:
         return None
-    if malformed or parts.netloc != authority or "@" in authority or parts.path or parts.query or parts.fragment:
+    if port == 0 or parts.netloc != authority or "@" in authority or parts.path or parts.query or parts.fragment:
         return None
     return parts.hostname
 

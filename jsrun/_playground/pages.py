@@ -52,4 +52,3 @@ class Pages:
             raise HTTPException(404, f"there is no file {name!r}")
         content, kind = self._files[name]
         return Response(content, media_type=kind, headers=_HEADERS)
-

@@ -31,11 +31,9 @@ class Busy(Exception):
 
 
 class Visitor:
-    """One tab: its isolate, and its runs.
+    """One tab: its isolate, and its runs. `open` makes one."""
 
-    Args:
-        limits: those of the playground.
-    """
+    _runtime: Runtime
 
     def __init__(self, limits: PlaygroundLimits) -> None:
         self.token = secrets.token_urlsafe(18)
@@ -45,24 +43,27 @@ class Visitor:
         self._outbox = Outbox(limits.console_lines)
         self._runs = 0
         self._source = Source("", "")
-        self._runtime: Runtime | None = None
         self._evaluation: Evaluation | None = None
         self._task: asyncio.Task[None] | None = None
         self._last = asyncio.get_running_loop().time()
 
-    async def open(self, config: RuntimeConfig, setup: Setup | None) -> None:
-        """Make the isolate.
+    @classmethod
+    async def open(cls, limits: PlaygroundLimits, config: RuntimeConfig, setup: Setup | None) -> Visitor:
+        """Return a visitor with a new isolate.
 
         Raises:
             OSError: the operating system refused a thread or a descriptor.
         """
-        self._runtime = await Runtime.create(config, on_console=self._heard, on_unhandled_rejection=self._rejected)
+        visitor = cls(limits)
+        runtime = await Runtime.create(config, on_console=visitor._heard, on_unhandled_rejection=visitor._rejected)
+        visitor._runtime = runtime
         try:
             if setup is not None:
-                await setup(self._runtime)
+                await setup(runtime)
         except BaseException:
-            await self._runtime.aclose()
+            await runtime.aclose()
             raise
+        return visitor
 
     @property
     def busy(self) -> bool:
@@ -81,7 +82,6 @@ class Visitor:
         """
         if self.busy:
             raise Busy
-        assert self._runtime is not None
         self._runs += 1
         self._source = Source(f"run{self._runs}.js", code)
         self._evaluation = Evaluation(self._runtime, self._outbox, self._source, self._limits)
@@ -95,7 +95,7 @@ class Visitor:
 
     async def answers(self) -> bool:
         """Tell whether the isolate comes to its turn: something that a run left behind may keep it busy for ever."""
-        if self.busy or self._runtime is None:
+        if self.busy:
             return True
         try:
             await self._runtime.eval_async("0", timeout=_ALIVE_SECONDS)
@@ -108,9 +108,8 @@ class Visitor:
         self.cancel()
         if self._task is not None:
             await asyncio.wait({self._task})
-        if self._runtime is not None:
-            self._runtime.terminate()
-            await self._runtime.aclose()
+        self._runtime.terminate()
+        await self._runtime.aclose()
 
     async def _drive(self, evaluation: Evaluation) -> None:
         try:
@@ -167,8 +166,7 @@ class Visitors:
             raise Full
         self._opening += 1
         try:
-            visitor = Visitor(self._limits)
-            await visitor.open(self._config, self._setup)
+            visitor = await Visitor.open(self._limits, self._config, self._setup)
             self._known[visitor.token] = visitor
         finally:
             self._opening -= 1
@@ -185,7 +183,7 @@ class Visitors:
         return True
 
     async def keep_order(self) -> None:
-        """See to it, until cancelled, that nobody stays who is idle for too long or keeps an isolate busy between runs."""
+        """Send away, until cancelled, who is idle for too long or keeps an isolate busy between runs."""
         never = asyncio.Event()
         while True:
             with contextlib.suppress(asyncio.TimeoutError):
