@@ -13,14 +13,20 @@ from served import Server
 
 
 @pytest.fixture(scope="module")
-def client(examples: Path) -> Iterator[httpx.Client]:
+def server(examples: Path) -> Iterator[Server]:
     """Run one server for all tests; it must stop without a traceback."""
     running = Server(examples / "playground" / "app.py")
-    with httpx.Client(base_url=running.url, timeout=20, trust_env=False) as client:
-        yield client
+    yield running
     log = running.stop()
     assert "Application shutdown complete" in log
     assert "Traceback" not in log
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    """Return a client of the running server."""
+    with httpx.Client(base_url=server.url, timeout=20, trust_env=False) as client:
+        yield client
 
 
 def run(client: httpx.Client, code: str) -> dict[str, Any]:
