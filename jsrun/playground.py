@@ -90,6 +90,10 @@ class Playground:
         """Return how many isolates there are."""
         return len(self._visitors)
 
+    def cancel_runs(self) -> None:
+        """Cancel every run, for a server that is about to stop and waits for its answers."""
+        self._visitors.cancel_runs()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request of ASGI.
 

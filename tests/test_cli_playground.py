@@ -28,13 +28,15 @@ def url() -> Iterator[str]:
             with httpx.Client(base_url=found[1], timeout=20, trust_env=False) as client:
                 yield found[1]
                 with client.stream("POST", "api/run", json={"code": "for (;;) {}"}) as under_way:
-                    next(under_way.iter_lines())
+                    told = events(under_way)
+                    assert next(told)["event"] == "session"
                     process.send_signal(signal.SIGINT)
+                    assert [event["status"] for event in told] == ["cancelled"]
                     assert process.wait(20) == 0
         finally:
             process.kill()
         assert process.stderr is not None
-        assert "Traceback" not in process.stderr.read()
+        assert process.stderr.read() == ""
 
 
 @pytest.fixture

@@ -187,6 +187,11 @@ async def test_trees_are_bounded() -> None:
         assert json.dumps(deep).count("entries") == 21
         text = await tab.value("'x'.repeat(20_000)")
         assert text["text"].endswith("x… (10,000 more characters)")
+        texts = await tab.value("Array(200).fill('x'.repeat(9000))")
+        assert len(json.dumps(texts)) < 250_000
+        assert texts["more"] > 150
+        key = await tab.value("({ ['k'.repeat(20_000)]: 1 })")
+        assert len(key["entries"][0][0]) < 10_100
         assert (await tab.value("10n ** 5000n"))["text"].startswith("0x")
         huge = await tab.value("new Uint8Array(1_000_000)")
         assert (huge["size"], len(huge["entries"])) == (1_000_000, 200)
@@ -344,6 +349,10 @@ async def test_the_console_of_a_run_is_bounded() -> None:
         events = await tab.run("for (;;) console.log('x'.repeat(30_000))")
         assert len([event for event in events if event["event"] == "console"]) == 5
         assert len(json.dumps(events)) < 60_000
+    async with opened() as tab:
+        events = await tab.run("for (let i = 0; i < 200; i++) console.log('x'.repeat(9_000)); console.log('last')")
+        assert len([event for event in events if event["event"] == "console"]) == 111
+        assert next(event for event in events if event["event"] == "dropped")["count"] == 90
         assert (await tab.run("console.log('again'); 1"))[0]["text"] == "again"
 
 

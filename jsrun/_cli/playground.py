@@ -14,8 +14,6 @@ from jsrun._playground.bounds import PlaygroundLimits
 from .exit_codes import OK
 from .limits import seconds, size
 
-# For runs that are under way when the server stops.
-_GOODBYE_SECONDS = 2
 _LAST_PORT = 65535
 
 
@@ -73,8 +71,8 @@ def run(given: argparse.Namespace) -> int:
         OSError: the address cannot be listened on.
         ValueError: a limit is out of its bounds.
     """
-    import uvicorn
-
+    # Here, because only this command needs the extra's packages.
+    from jsrun._playground.web_server import WebServer
     from jsrun.playground import Playground
 
     limits = PlaygroundLimits(
@@ -92,10 +90,9 @@ def run(given: argparse.Namespace) -> int:
         if given.open:
             # The socket listens already: the browser waits for the server.
             webbrowser.open(url)
-        config = uvicorn.Config(playground, log_level="warning", timeout_graceful_shutdown=_GOODBYE_SECONDS)
         # Ctrl-C is the usual way to stop a server.
         with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+            WebServer(playground).run(sockets=[listener])
     return OK
 
 

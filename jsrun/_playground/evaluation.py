@@ -101,6 +101,8 @@ class Evaluation:
         self._stream = stream
         self.outbox.put("stream")
         for _ in range(self._limits.stream_chunks):
+            left = self._left()
+            await asyncio.wait_for(self.outbox.room(), left)
             try:
                 chunk = await stream.read(timeout=self._left())
             except StreamEnded:

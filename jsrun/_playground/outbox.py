@@ -11,6 +11,11 @@ from .value_tree import shortened
 
 Event = dict[str, Any]
 
+# A run's console messages together, whatever their number.
+_CONSOLE_CHARACTERS = 1_000_000
+# Events that may wait before whoever can wait does.
+_WAITING = 50
+
 
 class Outbox:
     """Events of one run that wait to be read. The console is bounded; all else that a run tells is bounded by itself.
@@ -21,9 +26,11 @@ class Outbox:
 
     def __init__(self, console_lines: int) -> None:
         self._room = console_lines
+        self._characters = _CONSOLE_CHARACTERS
         self._dropped = 0
         self._events: list[Event] = []
         self._filled = asyncio.Event()
+        self._taken = asyncio.Event()
 
     def put(self, kind: str, **fields: Any) -> None:
         """Add an event."""
@@ -33,7 +40,11 @@ class Outbox:
     def heard(self, message: ConsoleMessage) -> None:
         """Add a console message, if there is room."""
         self._dropped += message.dropped
-        self.bounded("console", level=message.level, text=shortened(message.text))
+        text = shortened(message.text)
+        self._characters -= len(text)
+        if self._characters < 0:
+            self._room = 0
+        self.bounded("console", level=message.level, text=text)
 
     def bounded(self, kind: str, **fields: Any) -> None:
         """Add an event that counts as a console message."""
@@ -54,4 +65,11 @@ class Outbox:
         await self._filled.wait()
         self._filled.clear()
         events, self._events = self._events, []
+        self._taken.set()
         return events
+
+    async def room(self) -> None:
+        """Wait while the reader does not keep up."""
+        while len(self._events) >= _WAITING:
+            self._taken.clear()
+            await self._taken.wait()

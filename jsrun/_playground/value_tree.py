@@ -24,6 +24,7 @@ NODES = 4000
 CHILDREN = 200
 DEPTH = 20
 CHARACTERS = 10_000
+ALL_CHARACTERS = 200_000
 _DIGITS = 300
 _EXACT = (1 << 53) - 1
 
@@ -52,11 +53,13 @@ class _Tree:
 
     def __init__(self) -> None:
         self._left = NODES
+        self._characters = ALL_CHARACTERS
 
     def node(self, value: Any, above: tuple[int, ...]) -> Node:
         """Return a value's node; ``above`` are the values around it."""
-        self._left -= 1
         kind, text, size, entries = _describe(value)
+        self._left -= 1
+        self._characters -= len(text)
         node: Node = {"kind": kind, "type": type(value).__name__, "text": text}
         if size is None:
             return node
@@ -67,13 +70,17 @@ class _Tree:
         if len(above) < DEPTH:
             path = (*above, id(value))
             for key, item in islice(entries, CHILDREN):
-                if self._left <= 0:
+                if self._left <= 0 or self._characters <= 0:
                     break
-                name = key if isinstance(key, str) else self.node(key["value"], path)
+                name = self._name(key) if isinstance(key, str) else self.node(key["value"], path)
                 shown.append([name, self.node(item, path)])
         node["entries"] = shown
         node["more"] = size - len(shown)
         return node
+
+    def _name(self, key: str) -> str:
+        self._characters -= len(key)
+        return shortened(key)
 
 
 _Description = tuple[str, str, "int | None", Iterable[Entry]]

@@ -182,6 +182,11 @@ class Visitors:
         task.add_done_callback(self._closing.discard)
         return True
 
+    def cancel_runs(self) -> None:
+        """Stop every run that is going on."""
+        for visitor in self._known.values():
+            visitor.cancel()
+
     async def keep_order(self) -> None:
         """Send away, until cancelled, who is idle for too long or keeps an isolate busy between runs."""
         never = asyncio.Event()
