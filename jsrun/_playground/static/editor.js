@@ -74,13 +74,16 @@ export class Editor {
     }
   }
 
-  /** Put the caret to a place, in view. */
+  /** Put the caret to a place that is marked, in view. */
   go({ line, column }) {
     const start = this.#offset(line, column);
     this.#field.focus();
     this.#field.setSelectionRange(start, start);
-    const height = this.#field.scrollHeight / this.code.split("\n").length;
-    this.#field.scrollTop = Math.max(0, (line - 4) * height);
+    const mark = this.#paint.querySelector(".wrong");
+    if (mark !== null) {
+      this.#field.scrollTop = mark.offsetTop - this.#field.clientHeight / 3;
+      this.#field.scrollLeft = mark.offsetLeft - (this.#field.clientWidth * 2) / 3;
+    }
   }
 
   #offset(line, column) {
