@@ -8,6 +8,8 @@ from importlib import resources
 IDLE = "__jsrun_idle__()"
 # Clears every timer that is set.
 CLEAR = "__jsrun_clear_timers__()"
+# Evaluates to a promise of the moment a fifth of a second later.
+PAUSE = "__jsrun_pause__(200)"
 
 
 def idle_script() -> str:

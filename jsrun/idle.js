@@ -59,6 +59,12 @@
       ended(id);
     }
   };
+  // A promise of a moment that no timer of the program's has to do with.
+  const pause = (milliseconds) =>
+    new Promise((resolve) => {
+      setTimeout(resolve, milliseconds);
+    });
   defineProperty(globalThis, "__jsrun_idle__", { value: idle });
   defineProperty(globalThis, "__jsrun_clear_timers__", { value: clear });
+  defineProperty(globalThis, "__jsrun_pause__", { value: pause });
 }

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 import httpx
 import pytest
-from modes import soon
+from modes import PY311, soon
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -391,10 +393,26 @@ async def test_who_is_idle_loses_the_isolate() -> None:
 
 
 async def test_who_keeps_an_isolate_busy_between_runs_loses_it() -> None:
-    async with opened(PlaygroundLimits(idle=1.0)) as tab:
+    turns = """const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => { for (let i = 0; i < 1e5; i++); port2.postMessage(0) };
+    port2.onmessage = () => port1.postMessage(0);
+    port1.postMessage(0); 1"""
+    async with opened(PlaygroundLimits(idle=2.0)) as tab:
+        calm, spins, chats = tab.another(), tab.another(), tab.another()
         # A timer of text is not counted.
-        await tab.run("setTimeout('for (;;) {}', 20); 1")
-        await soon(lambda: tab.playground.visitors() == 0, 10)
+        await spins.run("setTimeout('for (;;) {}', 20); 1")
+        await chats.run(turns)
+
+        async def only_calm_is_left() -> bool:
+            await calm.run("globalThis.kept = (globalThis.kept ?? 0) + 1")
+            return tab.playground.visitors() == 1
+
+        async with asyncio.timeout(20) if PY311 else nullcontext():
+            while not await only_calm_is_left():
+                await asyncio.sleep(0.3)
+        assert calm.isolate == "kept"
+        await spins.run("1")
+        assert spins.isolate == "expired"
 
 
 def test_limits_are_checked() -> None:
@@ -428,6 +446,23 @@ async def test_a_host_may_bind_functions_and_choose_options() -> None:
         assert (await tab.value("[double(21), prepared, early, typeof WebAssembly].join()"))["text"] == (
             "42,true,true,undefined"
         )
+
+
+async def test_a_child_process_that_is_killed_costs_the_isolate() -> None:
+    made: list[Runtime] = []
+
+    async def setup(runtime: Runtime) -> None:
+        made.append(runtime)
+
+    async with opened(setup=setup, config=RuntimeConfig(isolation="process")) as tab:
+        await tab.run("globalThis.kept = 1")
+        endless = asyncio.create_task(tab.failure("for (;;) {}"))
+        await asyncio.sleep(0.05)
+        os.kill(made[0]._native.id, signal.SIGKILL)
+        status, error = await endless
+        assert (status, error["type"]) == ("error", "RuntimeCrashed")
+        assert (await tab.value("typeof kept"))["text"] == "undefined"
+        assert tab.isolate == "replaced"
 
 
 async def test_an_error_of_a_host_function_is_told() -> None:

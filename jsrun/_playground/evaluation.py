@@ -16,6 +16,7 @@ from jsrun import (
     JsStream,
     Runtime,
     RuntimeClosed,
+    RuntimeStats,
     RuntimeTerminated,
     StreamEnded,
 )
@@ -62,16 +63,19 @@ class Evaluation:
 
     async def drive(self) -> bool:
         """Run to the end; return whether the isolate can be used again."""
-        busy = self._runtime.get_stats().total_execution_time_ms
-        status = "cancelled"
-        if not self._cancelled:
-            self._work = asyncio.create_task(self._evaluate())
-            await asyncio.wait({self._work})
-            status = self._status(self._work)
-        took = self._loop.time() - self._start
-        usable = status == "ok" or await self._clear()
-        self.outbox.end_console()
-        self.outbox.put("end", status=status, milliseconds=took * 1000, **self._figures(busy))
+        before = self._stats()
+        status, usable, took = "cancelled", False, 0.0
+        try:
+            if not self._cancelled:
+                self._work = asyncio.create_task(self._evaluate())
+                await asyncio.wait({self._work})
+                took = self._loop.time() - self._start
+                status = self._status(self._work)
+            usable = status == "ok" or await self._clear()
+        finally:
+            # Whatever happens: somebody reads until there is an end.
+            self.outbox.end_console()
+            self.outbox.put("end", status=status, milliseconds=took * 1000, **_figures(before, self._stats()))
         return usable
 
     async def _evaluate(self) -> None:
@@ -151,12 +155,19 @@ class Evaluation:
             return False
         return True
 
-    def _figures(self, busy: float) -> dict[str, Any]:
-        if self._runtime.is_closed():
-            return {}
-        stats = self._runtime.get_stats()
-        return {
-            "busy": stats.total_execution_time_ms - busy,
-            "heap": stats.heap_used_bytes,
-            "external": stats.external_memory_bytes,
-        }
+    def _stats(self) -> RuntimeStats | None:
+        """Return the isolate's figures; ``None`` when it is gone."""
+        try:
+            return self._runtime.get_stats()
+        except JsrunError:
+            return None
+
+
+def _figures(before: RuntimeStats | None, after: RuntimeStats | None) -> dict[str, Any]:
+    if before is None or after is None:
+        return {}
+    return {
+        "busy": after.total_execution_time_ms - before.total_execution_time_ms,
+        "heap": after.heap_used_bytes,
+        "external": after.external_memory_bytes,
+    }

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 
 from jsrun import ConsoleMessage, JavaScriptError, JsrunError, Runtime, RuntimeConfig
-from jsrun._idle import idle_script
+from jsrun._idle import PAUSE, idle_script
 
 from .bounds import PlaygroundLimits
 from .error_report import Source, error_report
@@ -18,7 +18,9 @@ from .outbox import Outbox
 
 Setup = Callable[[Runtime], Awaitable[object]]
 
-_ALIVE_SECONDS = 1.0
+# An isolate between runs has to come to its turn so soon, and may do that much during the pause that follows.
+_TURN_SECONDS = 2.0
+_QUIET_SECONDS = 0.1
 _ROUND_SECONDS = 5.0
 
 
@@ -93,14 +95,16 @@ class Visitor:
         if self._evaluation is not None:
             self._evaluation.cancel()
 
-    async def answers(self) -> bool:
-        """Tell whether the isolate comes to its turn: something that a run left behind may keep it busy for ever."""
+    async def is_quiet(self) -> bool:
+        """Tell whether the isolate does nothing between runs: what a run left behind may keep it busy for ever."""
         if self.busy:
             return True
+        runs = self._runs
         try:
-            await self._runtime.eval_async("0", timeout=_ALIVE_SECONDS)
+            await self._runtime.eval_async(PAUSE, timeout=_TURN_SECONDS, cpu_timeout=_QUIET_SECONDS)
         except (JavaScriptError, JsrunError):
-            return False
+            # A run that began meanwhile may be busy.
+            return self._runs != runs
         return True
 
     async def aclose(self) -> None:
@@ -194,9 +198,9 @@ class Visitors:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(never.wait(), min(_ROUND_SECONDS, self._limits.idle / 2))
             visitors = list(self._known.items())
-            answers = await asyncio.gather(*(visitor.answers() for _, visitor in visitors))
-            for (token, visitor), answered in zip(visitors, answers, strict=True):
-                if visitor.idle() > self._limits.idle or not answered:
+            quiet = await asyncio.gather(*(visitor.is_quiet() for _, visitor in visitors))
+            for (token, visitor), calm in zip(visitors, quiet, strict=True):
+                if visitor.idle() > self._limits.idle or not calm:
                     self.leave(token)
 
     async def aclose(self) -> None:
