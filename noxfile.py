@@ -64,7 +64,7 @@ def rust_tests(session: nox.Session) -> None:
 
 def python_tests(session: nox.Session) -> None:
     """Run pytest against the installed wheel, away from the package's sources."""
-    install_checkout(session, "cli", "examples")
+    install_checkout(session, "cli", "examples", "playground")
     session.install(*group("test"))
     # The console script, and safe paths in child processes: the tests see the installed wheel, not the sources.
     session.env["PYTHONSAFEPATH"] = "1"
@@ -95,7 +95,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Strict types, and the native module against its stub."""
-    install_checkout(session, "cli", "examples")
+    install_checkout(session, "cli", "examples", "playground")
     session.install(*group("lint"), *group("test"))
     session.run("mypy")
     session.run("stubtest", "jsrun._jsrun")

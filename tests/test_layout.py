@@ -107,7 +107,7 @@ def test_no_file_is_a_drawer() -> None:
 def test_python_modules_are_private_but_for_the_named_ones() -> None:
     inside = [path.relative_to(ROOT / "jsrun").with_suffix("").parts for path in PYTHON]
     public = {parts[-1] for parts in inside if not any(part.startswith("_") for part in parts)}
-    assert public <= {"errors", "modules", "pytest", "ipython"}
+    assert public <= {"errors", "modules", "pytest", "ipython", "playground"}
 
 
 def test_all_equals_the_public_names() -> None:
