@@ -28,6 +28,7 @@ MODULES = sorted(path.stem for path in (ROOT / "jsrun").glob("*.py") if not path
 
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 PRINTS = re.compile(r"^ *print\(.*\)  # (.*)$", re.M)
+SAYS = re.compile(r"\s*^This prints:\n\n```text\n(.*?)^```$", re.M | re.S)
 ROW = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \|", re.M)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
@@ -48,7 +49,8 @@ def run_page(page: Path) -> None:
         with contextlib.redirect_stdout(output):
             # Line numbers in tracebacks are those of the page.
             exec(compile("\n" * line + code, str(page), "exec"), namespace)
-        expected = PRINTS.findall(code)
+        said = SAYS.match(text, found.end())
+        expected = said.group(1).splitlines() if said else PRINTS.findall(code)
         printed = output.getvalue().splitlines()
         if expected and printed != expected:
             raise AssertionError(f"{place(page)}, block at line {line + 1}: expected {expected}, printed {printed}")
