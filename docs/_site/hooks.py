@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import charts
 import mirror
+import sequences
 from mkdocs.structure.files import File
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 DIAGRAM = re.compile(r"!\[([^\]]*)\]\(([\w./-]+\.svg)\)")
+SEQUENCE = re.compile(r"^```sequence\n(.*?)^```$", re.M | re.S)
 MEASURED = re.compile(r"<!-- measured: (\w+) -->")
 NAMED = re.compile(r"<code>docs/([\w/-]+\.md)</code>")
 
@@ -38,6 +40,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return found[0] if svg is None else figure(svg.content_string, found[1])
 
     markdown = DIAGRAM.sub(inlined, markdown)
+    markdown = SEQUENCE.sub(lambda found: sequences.diagram(found[1]), markdown)
     return MEASURED.sub(lambda found: charts.RENDERERS[found[1]](), markdown)
 
 
