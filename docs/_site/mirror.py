@@ -18,6 +18,8 @@ DOCUMENTS = {
     "benchmarks/README.md": "benchmarks-method.md",
     "examples/README.md": "examples/index.md",
 }
+# Search shows the pages that explain first.
+ASIDE = "---\nsearch:\n  boost: 0.3\n---\n\n"
 LANGUAGES = {".py": "python", ".js": "js"}
 
 
@@ -38,7 +40,7 @@ def pages() -> dict[str, str]:
         path = ROOT / source
         block = f"```{LANGUAGES[path.suffix]}\n{path.read_text(encoding='utf-8')}```\n"
         made[place] = f"{made[place]}\n## {path.name}\n\n{block}" if place in made else f"# {path.name}\n\n{block}"
-    return made
+    return {place: ASIDE + text for place, text in made.items()}
 
 
 def rewrite(markdown: str, source: str, place: str) -> str:

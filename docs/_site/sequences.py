@@ -6,15 +6,16 @@ import html
 import re
 
 STEP = re.compile(r"(.+?)(?: -> (.+?))?: (.+)")
-COLUMN, ROW, TOP, MARGIN = 200, 34, 50, 100
+WIDTH, ROW, TOP, MARGIN = 640, 34, 50, 100
 
 
 def diagram(text: str) -> str:
     """The diagram as one line of HTML."""
     first, *lines = text.strip().splitlines()
     names = [name.strip() for name in first.split("|")]
-    across = {name: MARGIN + COLUMN * number for number, name in enumerate(names)}
-    wide, high = 2 * MARGIN + COLUMN * (len(names) - 1) + 40, TOP + ROW * len(lines) + 10
+    column = WIDTH // (len(names) - 1)
+    across = {name: MARGIN + column * number for number, name in enumerate(names)}
+    wide, high = 2 * MARGIN + WIDTH, TOP + ROW * len(lines) + 10
     parts = []
     for name, x in across.items():
         parts.append(
@@ -37,9 +38,11 @@ def step(start: int, end: int, y: int, text: str) -> str:
     """An arrow between two, or a word on what one does."""
     shown = html.escape(text)
     if start == end:
+        # Beside the line, on the side that has room.
+        x, anchor = (start + 10, "start") if start < MARGIN + WIDTH else (start - 10, "end")
         return (
             f'<circle class="dot" cx="{start}" cy="{y}" r="4"/>'
-            f'<text class="aside" x="{start + 10}" y="{y + 4}">{shown}</text>'
+            f'<text class="aside" x="{x}" y="{y + 4}" text-anchor="{anchor}">{shown}</text>'
         )
     way = 1 if end > start else -1
     tip = f"{end},{y} {end - 8 * way},{y - 4} {end - 8 * way},{y + 4}"
