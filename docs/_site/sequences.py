@@ -47,6 +47,7 @@ def step(start: int, end: int, y: int, text: str) -> str:
     way = 1 if end > start else -1
     tip = f"{end},{y} {end - 8 * way},{y - 4} {end - 8 * way},{y + 4}"
     return (
-        f'<line class="arrow" x1="{start}" y1="{y}" x2="{end - 6 * way}" y2="{y}"/><polygon class="tip" points="{tip}"/>'
+        f'<line class="arrow" x1="{start}" y1="{y}" x2="{end - 6 * way}" y2="{y}"/>'
+        f'<polygon class="tip" points="{tip}"/>'
         f'<text class="aside" x="{(start + end) / 2:.0f}" y="{y - 5}" text-anchor="middle">{shown}</text>'
     )
