@@ -136,3 +136,14 @@ def wheel(session: nox.Session) -> None:
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     session.env.setdefault("CARGO_TARGET_DIR", str(ROOT / "target"))
     session.run("python", "-m", "build", "--wheel", "--outdir", "dist", ".")
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """The documentation site into site/, with warnings as errors; `-- --serve` shows it and follows changes."""
+    session.install(*group("docs"))
+    session.env["NO_MKDOCS_2_WARNING"] = "1"
+    if "--serve" in session.posargs:
+        session.run("mkdocs", "serve", *[word for word in session.posargs if word != "--serve"])
+    else:
+        session.run("mkdocs", "build", "--strict", *session.posargs)

@@ -61,15 +61,15 @@ class RuntimeConfig:
         fetch: async function that answers JavaScript's ``fetch``: gets a `FetchRequest`, returns a `FetchResponse`.
             Without it there is no ``fetch``. `HttpxFetch` is one.
         isolation: ``"thread"``: the isolate is a thread of this process. ``"process"``: it is in a child process, which
-            a crash of V8 ends instead of this one, and which can be killed; see `docs/process-isolation.md`.
+            a crash of V8 ends instead of this one, and which can be killed; see `docs/guides/process-isolation.md`.
         max_process_memory: with ``isolation="process"``, bytes of memory that the child may have for itself.
         max_process_cpu: with ``isolation="process"``, seconds of processor time after which the kernel kills the child.
         snapshot: bytes of `SnapshotBuilder.build`, to start from. A snapshot is code: use only what you trust.
 
         import_map: what specifiers mean, as the standard has it: a mapping with ``imports`` and ``scopes``, or its JSON
-            text, which is what is kept. See `docs/modules.md`.
+            text, which is what is kept. See `docs/guides/modules.md`.
         code_cache: directory that keeps compiled code of large sources between processes; made when missing. Compiled
-            code is code: name only a directory that nobody else can write to. See `docs/code-cache.md`.
+            code is code: name only a directory that nobody else can write to. See `docs/guides/code-cache.md`.
 
     Raises:
         TypeError: an option has the wrong type.

@@ -68,7 +68,7 @@ class JsFunction:
         that is there at once is returned, and a result that is still pending comes back as an awaitable.
 
         Args:
-            *args: positional arguments, converted as `docs/values.md` says.
+            *args: positional arguments, converted as `docs/concepts/values.md` says.
             timeout: seconds (int, float) or a timedelta; the runtime's default when ``None``.
             cpu_timeout: the same for time on the runtime's thread, without what JavaScript waits.
 

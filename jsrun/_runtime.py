@@ -90,7 +90,7 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods, S
             filename: name in stack traces.
 
         Returns:
-            The completion value, converted as `docs/values.md` says.
+            The completion value, converted as `docs/concepts/values.md` says.
 
         Raises:
             JavaScriptError: JavaScript threw, or the source has a syntax error.

@@ -1,6 +1,6 @@
 """A playground: a web page where visitors run JavaScript, each in an isolate of their own. Needs `jsrun[playground]`.
 
-`docs/playground.md` shows its use.
+`docs/guides/playground.md` shows its use.
 """
 
 from __future__ import annotations
