@@ -16,6 +16,7 @@ import pytest
 import jsrun
 import jsrun.ipython
 import jsrun.modules
+import jsrun.playground
 import jsrun.pytest
 
 ROOT = Path(__file__).parent.parent
@@ -104,6 +105,7 @@ def test_every_public_name_is_in_the_reference(site: Path) -> None:
         *(f"jsrun.modules.{name}" for name in jsrun.modules.__all__),
         "jsrun.pytest.js_runtime",
         "jsrun.ipython.load_ipython_extension",
+        *(f"jsrun.playground.{name}" for name in jsrun.playground.__all__),
     }
     public |= {f"jsrun.Runtime.{name}" for name in dir(jsrun.Runtime) if not name.startswith("_")}
     assert sorted(public - names) == []
