@@ -122,7 +122,7 @@ impl Engine {
 /// Builds the isolate of this thread. Needs an entered Tokio runtime, for V8's delayed tasks.
 pub(crate) fn build(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, fetch: Option<HostFunction>) -> Result<Engine, Error> {
     let config = &shared.config;
-    let buffers = limits::Buffers::new(config.max_buffer_bytes, Arc::clone(&shared.stores));
+    let buffers = limits::Buffers::new(config.max_buffer_bytes, Arc::clone(&shared.counters.buffers), Arc::clone(&shared.stores));
     buffers.charge_thread();
     let params = v8::CreateParams::default()
         .heap_limits(config.initial_heap_size.unwrap_or(0), config.max_heap_size)

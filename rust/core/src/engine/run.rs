@@ -57,7 +57,11 @@ impl State {
         ticket: Arc<Ticket>,
         run: impl FnOnce(&mut v8::PinScope<'s, '_>, &Self) -> Result<Run<'s>, Error>,
     ) {
-        self.live.borrow_mut().insert(ticket.id, Arc::clone(&ticket));
+        {
+            let mut live = self.live.borrow_mut();
+            live.insert(ticket.id, Arc::clone(&ticket));
+            self.shared.counters.live_changed(live.len());
+        }
         self.shared.cpu.add(&ticket);
         let start = std::time::Instant::now();
         let previous = self.begin(scope, Some(&ticket));
@@ -136,12 +140,19 @@ impl State {
 
     fn push(&self, entry: Entry) {
         self.count_for(Some(&entry));
-        self.entries.borrow_mut().push(entry);
+        let mut entries = self.entries.borrow_mut();
+        if entries.is_empty() {
+            self.entered.set(std::time::Instant::now());
+        }
+        entries.push(entry);
     }
 
     fn pop(&self) {
         let mut entries = self.entries.borrow_mut();
         entries.pop();
+        if entries.is_empty() {
+            self.shared.counters.left(self.entered.get());
+        }
         self.count_for(entries.last());
     }
 

@@ -173,6 +173,7 @@ fn post_promised<'s>(
 /// Serves the isolate until `call` is answered; `None` when JavaScript must stop instead.
 fn wait(scope: &mut v8::PinScope<'_, '_>, state: &State, call: CallId) -> Option<CallOutcome> {
     state.waiting.borrow_mut().push(call);
+    state.count_calls();
     let outcome = loop {
         if let Some(outcome) = state.answered.borrow_mut().remove(&call) {
             break Some(outcome);
@@ -186,12 +187,14 @@ fn wait(scope: &mut v8::PinScope<'_, '_>, state: &State, call: CallId) -> Option
         }
     };
     state.waiting.borrow_mut().pop();
+    state.count_calls();
     outcome
 }
 
 /// Gives JavaScript the answer of an async call. An answer that nobody expects any more is dropped.
 pub(crate) fn settle_call(scope: &mut v8::PinScope<'_, '_>, state: &State, call: CallId, outcome: CallOutcome) {
     let Some(expected) = state.calls.borrow_mut().remove(call) else { return };
+    state.count_calls();
     let resolver = v8::Local::new(scope, expected.resolver);
     let owner = expected.owner;
     state.turn(scope, owner, |scope| {

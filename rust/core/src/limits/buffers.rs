@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Bytes allocated for one isolate's buffers. Outlives the isolate while a buffer does.
 #[derive(Debug)]
 pub(super) struct Quota {
-    used: AtomicUsize,
+    used: Arc<AtomicUsize>,
     limit: usize,
     /// Where the bytes of buffers that the host made go.
     spares: Arc<Spares>,
@@ -37,8 +37,9 @@ static VTABLE: v8::RustAllocatorVtable<Quota> = v8::RustAllocatorVtable { alloca
 pub(crate) struct Buffers(Arc<Quota>);
 
 impl Buffers {
-    pub(crate) fn new(limit: usize, spares: Arc<Spares>) -> Self {
-        Self(Arc::new(Quota { used: AtomicUsize::new(0), limit, spares }))
+    /// `used` is where others read how many bytes there are.
+    pub(crate) fn new(limit: usize, used: Arc<AtomicUsize>, spares: Arc<Spares>) -> Self {
+        Self(Arc::new(Quota { used, limit, spares }))
     }
 
     /// Counts what V8 commits on this thread, the isolate's, without the allocator.
