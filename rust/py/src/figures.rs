@@ -26,7 +26,7 @@ pub(crate) fn census(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let figures = PyDict::new(py);
     for (name, figure) in [
         ("isolates", census.isolates),
-        ("service_threads", census.service_threads),
+        ("native_threads", census.isolate_threads + census.service_threads),
         ("reactor_tasks", census.reactor_tasks),
         ("completion_queues", census.queues),
         ("messages", census.messages),

@@ -14,8 +14,10 @@ static ISOLATES: Mutex<BTreeMap<u64, Weak<Shared>>> = Mutex::new(BTreeMap::new()
 /// The process at one moment.
 #[derive(Debug, Default)]
 pub struct Census {
-    /// Isolate threads.
+    /// Isolates that live.
     pub isolates: usize,
+    /// Their threads, and those that are about to end.
+    pub isolate_threads: usize,
     /// Threads that start and serve isolates: the root and the reactor's.
     pub service_threads: usize,
     /// Tasks on the reactor: one watchdog per isolate, listeners, connections, timers of buffers.
@@ -59,7 +61,8 @@ pub fn census() -> Census {
     };
     let (workers, reactor_tasks) = reactor::load();
     Census {
-        isolates: root::live_isolates(),
+        isolates: living.len(),
+        isolate_threads: root::live_isolates(),
         service_threads: usize::from(root::is_started()) + workers,
         reactor_tasks,
         queues: completion::open_queues(),

@@ -309,6 +309,7 @@ impl Shared {
         self.throw_away();
         self.close_inbox();
         inspector::withdraw(self);
+        census::leave(self.id);
         *self.finished.lock() = true;
         self.finished_signal.notify_all();
         // The loop's descriptor must not live as long as handles into this isolate do.
@@ -316,7 +317,6 @@ impl Shared {
         drop(home);
         self.throw_away();
         self.watchdog.retire();
-        census::leave(self.id);
         for ticket in std::mem::take(&mut *self.closers.lock()) {
             ticket.answer(Ok(Value::Undefined));
         }
