@@ -65,9 +65,9 @@ impl Calls {
 }
 
 impl State {
-    /// Publishes how many host calls are in flight.
-    pub(crate) fn count_calls(&self) {
-        let count = self.calls.borrow().len() + self.waiting.borrow().len();
+    /// Publishes how many host calls are in flight, with those that are about to be.
+    pub(crate) fn count_calls(&self, coming: usize) {
+        let count = self.calls.borrow().len() + self.waiting.borrow().len() + coming;
         self.shared.counters.host_calls.store(count as u64, std::sync::atomic::Ordering::Relaxed);
     }
 }

@@ -259,6 +259,9 @@ impl State {
         for op in self.unreachable.take() {
             if let Some(Pending { ticket, .. }) = self.take_pending(op) {
                 // What was stopped may be what would have settled it.
+                if ticket.stop.get().is_none() {
+                    self.shared.counters.stopped(cause);
+                }
                 let cause = ticket.stop.get().unwrap_or(cause);
                 self.finish(&ticket, Err(self.error_for(&ticket, cause)));
             }

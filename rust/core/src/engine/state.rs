@@ -362,7 +362,7 @@ impl State {
     ) {
         let queue = home.or_else(|| owner.and_then(|id| self.live.borrow().get(&id).map(|ticket| Arc::clone(ticket.queue()))));
         self.calls.borrow_mut().insert(call, Expected { resolver, owner, queue });
-        self.count_calls();
+        self.count_calls(0);
     }
 
     /// Tells the host that the coroutines an operation awaited are no longer wanted.
