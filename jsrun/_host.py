@@ -161,7 +161,7 @@ def listen(isolate: int, config: Any) -> None:
 
 
 def report(isolate: int, error: JavaScriptError, of_promise: bool, number: int | None = None) -> None:
-    """Tell the user of an unhandled rejection, or of an exception in a timer; ``number`` is the runtime's for the log."""
+    """Tell the user of an unhandled rejection, or of an exception in a timer; the log gets the runtime's ``number``."""
     config = _listeners.get(isolate)
     what = "unhandled promise rejection" if of_promise else "uncaught exception"
     handled = config is not None and config.on_unhandled_rejection is not None

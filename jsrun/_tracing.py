@@ -25,9 +25,7 @@ def require() -> None:
     try:
         import opentelemetry.trace  # noqa: F401 - it is there
     except ImportError as error:
-        raise ImportError(
-            "tracing=True needs opentelemetry-api; install it with: pip install 'jsrun[otel]'"
-        ) from error
+        raise ImportError("tracing=True needs opentelemetry-api; install it with: pip install 'jsrun[otel]'") from error
 
 
 class Begun:

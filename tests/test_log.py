@@ -112,7 +112,8 @@ def test_slow_operations_in_a_child_are_warned_of(log: list[str], runtimes: Call
     rt.eval(busy, filename="a.js")
     asyncio.run(rt.eval_async(busy, filename="b.js"))
     slow = [line.split(": ")[0] for line in warnings_in(log)]
-    assert slow == [f"jsrun.runtime WARNING slow eval of {name} in runtime {rt._native.id}" for name in ("a.js", "b.js")]
+    number = rt._native.id
+    assert slow == [f"jsrun.runtime WARNING slow eval of {name} in runtime {number}" for name in ("a.js", "b.js")]
 
 
 def test_slow_failures_are_warned_of_too(log: list[str], runtimes: Callable[..., Runtime]) -> None:

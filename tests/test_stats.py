@@ -1,4 +1,4 @@
-"""What runtimes and the process say of themselves in figures: counters, stops by cause, what is there at this moment."""
+"""What runtimes and the process say of themselves in figures: counters, stops by cause, what is there right now."""
 
 from __future__ import annotations
 

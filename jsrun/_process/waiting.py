@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from .. import _portal
 
 if TYPE_CHECKING:
-    from .watching import Watched
     from .isolate import ProcessIsolate
+    from .watching import Watched
 
 # Messages that a loop takes before it gets its turn.
 _BATCH: Final = 256
