@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from contextvars import Token
-
-    from opentelemetry.context import Context
-    from opentelemetry.trace import Span
+import importlib
+from typing import Any
 
 _SCOPE = "jsrun"
 # What the name of an operation's object is called.
 _NAMES = {"eval": "jsrun.filename", "eval_module": "jsrun.specifier", "call": "jsrun.function"}
+
+
+def _api(name: str) -> Any:
+    # By name: who checks types need not have the extra.
+    return importlib.import_module(f"opentelemetry.{name}")
 
 
 def require() -> None:
@@ -23,7 +23,7 @@ def require() -> None:
         ImportError: it is not.
     """
     try:
-        import opentelemetry.trace  # noqa: F401 - it is there
+        _api("trace")
     except ImportError as error:
         raise ImportError("tracing=True needs opentelemetry-api; install it with: pip install 'jsrun[otel]'") from error
 
@@ -33,7 +33,7 @@ class Begun:
 
     __slots__ = ("span", "token")
 
-    def __init__(self, span: Span, token: Token[Context] | None) -> None:
+    def __init__(self, span: Any, token: Any) -> None:
         self.span = span
         self.token = token
 
@@ -42,12 +42,10 @@ class Tracer:
     """Makes the spans of one runtime."""
 
     def __init__(self, runtime: int) -> None:
-        from opentelemetry import context, trace
-
-        self._context = context
-        self._trace = trace
+        self._context = _api("context")
+        self._trace = _api("trace")
         # Asked for anew by every runtime: a provider may have been set meanwhile.
-        self._tracer = trace.get_tracer(_SCOPE)
+        self._tracer = self._trace.get_tracer(_SCOPE)
         self._runtime = runtime
 
     def begin(self, what: str, name: str | None, awaited: bool) -> Begun:

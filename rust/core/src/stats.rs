@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use deno_core::v8;
 
@@ -114,9 +114,9 @@ impl Counters {
         self.last_nanos.store(nanos, Ordering::Relaxed);
     }
 
-    /// JavaScript left the stack on which it was since `start`.
-    pub(crate) fn left(&self, start: Instant) {
-        self.run_nanos.fetch_add(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// JavaScript left the stack on which it was for this long.
+    pub(crate) fn left(&self, took: Duration) {
+        self.run_nanos.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(crate) fn heap(&self, figures: &v8::HeapStatistics) {
