@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ._runtime import Runtime
     from .errors import JavaScriptError
 
+# Records get text, never an exception or a runtime: handlers may keep them for as long as they like.
 # By convention a library says nothing unless the program has set up logging.
 logging.getLogger("jsrun").addHandler(logging.NullHandler())
 
@@ -48,9 +49,11 @@ def slow(runtime: int, what: str, name: str | None, took: float, limit: float) -
 
 def rejection(runtime: int, error: JavaScriptError, what: str, handled: bool) -> None:
     """Log a rejection, or an exception of a timer, that no JavaScript handles; ``handled``: Python does."""
-    runtimes.log(logging.DEBUG if handled else logging.WARNING, "%s in runtime %s: %s", what, runtime, error)
+    level = logging.DEBUG if handled else logging.WARNING
+    if runtimes.isEnabledFor(level):
+        runtimes.log(level, "%s in runtime %s: %s", what, runtime, str(error))
 
 
 def crashed(error: BaseException) -> None:
     """Log that a child process ended by itself, or had to be killed."""
-    processes.error("%s", error)
+    processes.error("%s", str(error))

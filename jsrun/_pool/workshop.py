@@ -185,7 +185,7 @@ class Workshop:
             member = await self._create()
         except BaseException as error:
             if isinstance(error, Exception):
-                _log.pools.warning("making a runtime for a pool failed: %r", error)
+                _log.pools.warning("making a runtime for a pool failed: %s", repr(error))
             self._carry_out(self._books.failed(error))
             self._raise_if_exiting(error)
         else:
@@ -236,7 +236,7 @@ class Workshop:
                 await _finish(reset(member.runtime))
         except BaseException as error:
             if isinstance(error, Exception):
-                _log.pools.warning("resetting runtime %s failed: %r", member.runtime._native.id, error)
+                _log.pools.warning("resetting runtime %s failed: %s", member.runtime._native.id, repr(error))
             self._carry_out(self._books.spoiled(member, error))
             self._raise_if_exiting(error)
         else:
