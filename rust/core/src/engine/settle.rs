@@ -258,10 +258,10 @@ impl State {
     pub(crate) fn end_unreachable(&self, cause: Cause) {
         for op in self.unreachable.take() {
             if let Some(Pending { ticket, .. }) = self.take_pending(op) {
-                // What was stopped may be what would have settled it.
                 if ticket.stop.get().is_none() {
                     self.shared.counters.stopped(cause);
                 }
+                // What was stopped may be what would have settled it.
                 let cause = ticket.stop.get().unwrap_or(cause);
                 self.finish(&ticket, Err(self.error_for(&ticket, cause)));
             }
