@@ -26,6 +26,7 @@ __all__ = [
     "PackageFolder",
     "StoreHandle",
     "StreamHandle",
+    "census",
     "check_import_map",
     "live_isolates",
     "v8_version",
@@ -33,6 +34,9 @@ __all__ = [
 
 def check_import_map(text: str) -> None:
     """Raise `ValueError` for a text that is no import map; the message says where."""
+
+def census() -> dict[str, int]:
+    """Return figures of what all isolates of the process share; see `jsrun.get_reactor_stats`."""
 
 def live_isolates() -> int:
     """Return how many isolate threads are alive in this process."""

@@ -192,7 +192,7 @@ impl Blank {
         fetch: Option<HostFunction>,
     ) -> Result<Engine, Error> {
         let Self { internals, mut runtime, buffers, start } = self;
-        buffers.give_to(&shared.stores);
+        buffers.belong_to(shared);
         let context = runtime.main_context();
         shared.set_v8_handle(runtime.v8_isolate().thread_safe_handle());
         let state = {

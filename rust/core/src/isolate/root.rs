@@ -34,6 +34,11 @@ pub fn is_forked() -> bool {
     FORKED.load(Ordering::Relaxed)
 }
 
+/// Whether V8 was started.
+pub(super) fn is_started() -> bool {
+    ROOT.get().is_some()
+}
+
 /// V8's version.
 #[must_use]
 pub fn v8_version() -> &'static str {

@@ -69,6 +69,11 @@ pub(super) fn take(mut tenancy: Tenancy) -> Result<(), Tenancy> {
     result
 }
 
+/// Isolates that wait for a tenant.
+pub(super) fn waiting() -> usize {
+    STOCK.lock().ready.len()
+}
+
 /// Whether the isolate starts from the built-in snapshot, and need not have V8's shared heap for itself.
 fn is_ordinary(config: &Config) -> bool {
     config.snapshot.is_none() && !config.recording

@@ -6,14 +6,14 @@ use std::sync::{Arc, OnceLock};
 
 use deno_core::v8;
 
-use crate::isolate::Spares;
+use crate::isolate::{Shared, Spares};
 use crate::memory::HostMemory;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes allocated for one isolate's buffers. Outlives the isolate while a buffer does.
 #[derive(Debug)]
 pub(super) struct Quota {
-    used: AtomicUsize,
+    used: Arc<AtomicUsize>,
     limit: usize,
     /// Where the bytes of buffers that the host made go, once the isolate is somebody's.
     spares: OnceLock<Arc<Spares>>,
@@ -38,12 +38,14 @@ pub(crate) struct Buffers(Arc<Quota>);
 
 impl Buffers {
     pub(crate) fn new(limit: usize) -> Self {
-        Self(Arc::new(Quota { used: AtomicUsize::new(0), limit, spares: OnceLock::new() }))
+        Self(Arc::new(Quota { used: Arc::default(), limit, spares: OnceLock::new() }))
     }
 
-    /// Says where the bytes of buffers that the host made go.
-    pub(crate) fn give_to(&self, spares: &Arc<Spares>) {
-        let _ = self.0.spares.set(Arc::clone(spares));
+    /// Makes them those of the isolate behind `shared`: there others read how many bytes there are, and there the bytes of buffers go that the
+    /// host made.
+    pub(crate) fn belong_to(&self, shared: &Shared) {
+        let _ = self.0.spares.set(Arc::clone(&shared.stores));
+        let _ = shared.counters.buffers.set(Arc::clone(&self.0.used));
     }
 
     /// Counts what V8 commits on this thread, the isolate's, without the allocator.
