@@ -257,7 +257,7 @@ impl Drop for Operation {
                     }
                 });
             }
-            Phase::Ended(Err(error)) if matches!(error, Error::Closed | Error::Terminated | Error::Cancelled) => {}
+            Phase::Ended(Err(Error::Closed | Error::Terminated | Error::Cancelled)) => {}
             Phase::Ended(Err(_)) | Phase::Known(Err(_)) if !inner.cancelled => {
                 let Some(locals) = inner.locals.take() else { return };
                 let phase = std::mem::replace(&mut inner.phase, Phase::Running);
