@@ -1,6 +1,6 @@
 //! Names of modules. A module goes by the name the host knows it by; its URL is that name, or `jsrun:///name` where the name is no URL.
 
-use deno_core::url::Url;
+use url::Url;
 
 /// URL scheme of names that are not URLs themselves.
 pub(super) const PLAIN: &str = "jsrun:///";

@@ -240,7 +240,7 @@ impl<'py> Decoder<'py, '_> {
     fn numbers(&mut self) -> PyResult<Bound<'py, PyAny>> {
         let number = self.reserve();
         let length = self.varint()?;
-        let block = self.reader.bytes(length * 8).ok_or_else(truncated)?;
+        let block = length.checked_mul(8).and_then(|size| self.reader.bytes(size)).ok_or_else(truncated)?;
         // SAFETY: as in `array`.
         let list = owned(self.py, unsafe { ffi::PyList_New(length as ffi::Py_ssize_t) })?;
         for (index, bytes) in block.chunks_exact(8).enumerate() {
