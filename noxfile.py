@@ -177,7 +177,7 @@ def valgrind(session: nox.Session) -> None:
     """Memory that both sides see, under Valgrind; first a bug on purpose, which it must find. Tests as arguments."""
     install_checkout(session)
     session.install(*group("test"))
-    session.env.update(PYTHONSAFEPATH="1", PYTHONMALLOC="malloc")
+    session.env.update(PYTHONSAFEPATH="1", PYTHONMALLOC="malloc", JSRUN_TEST_SLOWNESS="100")
     python = Path(session.bin) / "python"
     run = [
         *("valgrind", "--quiet", "--smc-check=all", "--fair-sched=yes", "--undef-value-errors=no"),

@@ -1,8 +1,8 @@
 //! Names of modules: import maps and specifiers.
 
-#[path = "../../../core/src/modules/import_map.rs"]
+#[path = "../../core/src/modules/import_map.rs"]
 mod import_map;
-#[path = "../../../core/src/modules/specifier.rs"]
+#[path = "../../core/src/modules/specifier.rs"]
 #[allow(dead_code, reason = "the library uses the rest")]
 mod specifier;
 

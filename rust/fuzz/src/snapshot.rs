@@ -1,8 +1,8 @@
 //! Snapshots: the envelope, and V8's part on top of the built-in one.
 
-#[path = "../../../core/src/snapshot/envelope.rs"]
+#[path = "../../core/src/snapshot/envelope.rs"]
 mod envelope;
-#[path = "../../../core/src/snapshot/layer.rs"]
+#[path = "../../core/src/snapshot/layer.rs"]
 mod layer;
 
 use sha2::{Digest, Sha256};

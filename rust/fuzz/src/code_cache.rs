@@ -1,6 +1,6 @@
 //! Files of compiled code.
 
-#[path = "../../../core/src/code_cache/entry.rs"]
+#[path = "../../core/src/code_cache/entry.rs"]
 mod entry;
 
 use sha2::{Digest, Sha256};
