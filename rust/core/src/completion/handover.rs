@@ -103,9 +103,9 @@ impl<T, S: Signal> Handover<T, S> {
         self.is_ready()
     }
 
-    /// Waits until an item is there: with `spin`, which says whether it saw one, then with `sleep`, which returns when the signal is set, or says that it
+    /// Waits until an item is there: with `spin`, which says whether it saw one, then with `park`, which returns when the signal is set, or says that it
     /// gave up.
-    pub(crate) fn wait(&self, spin: impl FnOnce(&Self) -> bool, sleep: impl FnOnce(&S) -> bool) -> bool {
+    pub(crate) fn wait(&self, spin: impl FnOnce(&Self) -> bool, park: impl FnOnce(&S) -> bool) -> bool {
         self.arm();
         if spin(self) {
             return true;
@@ -114,7 +114,7 @@ impl<T, S: Signal> Handover<T, S> {
             self.arm();
             return true;
         }
-        let woken = sleep(&self.signal);
+        let woken = park(&self.signal);
         self.arm();
         self.signal.clear();
         woken || self.is_ready()
