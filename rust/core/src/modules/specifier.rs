@@ -16,8 +16,9 @@ pub(super) fn url_of(name: &str) -> String {
 
 fn plain_url(name: &str) -> Option<String> {
     let mut url = Url::parse(PLAIN).ok()?;
-    // With its slash, or a name that begins with `?` or `#` would not be a path; and a `%` is no escape.
-    url.set_path(&format!("/{}", name.replace('%', "%25")));
+    // With its slash, or a name that begins with `?` or `#` would not be a path; a `%` is no escape; and tabs and line ends would be left out.
+    let name = name.replace('%', "%25").replace('\t', "%09").replace('\n', "%0A").replace('\r', "%0D");
+    url.set_path(&format!("/{name}"));
     Some(url.into())
 }
 
