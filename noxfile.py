@@ -58,8 +58,9 @@ def python(session: nox.Session) -> None:
 
 
 def rust_tests(session: nox.Session) -> None:
-    """Run the engine's tests, which need no Python."""
+    """Run the engine's tests, which need no Python, and model-check how it wakes those who wait."""
     session.run("cargo", "test", "--release", "--locked", "-p", "jsrun-core", external=True)
+    loom(session)
 
 
 def python_tests(session: nox.Session) -> None:
@@ -88,6 +89,8 @@ def lint(session: nox.Session) -> None:
         "warnings",
         external=True,
     )
+    for crate in ("loom", "fuzz"):
+        session.run("cargo", "fmt", "--check", "--manifest-path", f"rust/{crate}/Cargo.toml", external=True)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
@@ -147,3 +150,61 @@ def docs(session: nox.Session) -> None:
         session.run("mkdocs", "serve", *[word for word in session.posargs if word != "--serve"])
     else:
         session.run("mkdocs", "build", "--strict", *session.posargs)
+
+
+@nox.session(default=False)
+def loom(session: nox.Session) -> None:
+    """Model-check the completion protocol; needs no V8."""
+    session.run(
+        *("cargo", "test", "--release", "--locked", "--manifest-path", "rust/loom/Cargo.toml"),
+        *("--target-dir", "target/loom"),
+        external=True,
+    )
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Every decoder under libFuzzer: `-- SECONDS [TARGET...]`, 60 seconds each unless said."""
+    seconds, *chosen = session.posargs or ["60"]
+    session.chdir("rust/fuzz")
+    for target in chosen or sorted(path.stem for path in Path("targets").glob("*.rs")):
+        corpus = ROOT / "target" / "corpus" / target
+        corpus.mkdir(parents=True, exist_ok=True)
+        session.run(
+            *("cargo", "run", "--release", "--locked", "--target-dir", "../../target/fuzz", "--bin", target, "--"),
+            *(
+                f"-max_total_time={seconds}",
+                "-timeout=10",
+                "-max_len=4096",
+                f"-artifact_prefix={corpus.parent}/{target}-",
+            ),
+            *(str(corpus), f"seeds/{target}"),
+            external=True,
+        )
+
+
+@nox.session(default=False)
+def valgrind(session: nox.Session) -> None:
+    """Memory that both sides see, under Valgrind; first a bug on purpose, which it must find. Tests as arguments."""
+    install_checkout(session)
+    session.install(*group("test"))
+    session.env.update(PYTHONSAFEPATH="1", PYTHONMALLOC="malloc", JSRUN_TEST_SLOWNESS="100")
+    python = Path(session.bin) / "python"
+    run = [
+        *("valgrind", "--quiet", "--smc-check=all", "--fair-sched=yes", "--undef-value-errors=no"),
+        *("--suppressions=tests/valgrind/known.supp", "--error-exitcode=99", str(python)),
+    ]
+    session.run(*run, "tests/valgrind/planted.py", success_codes=[99], external=True)
+    pytest = ["-m", "pytest", "--timeout=0", "-o", "faulthandler_timeout=0"]
+    session.run(*run, *pytest, *(session.posargs or ["tests/test_buffers.py"]), external=True)
+
+
+@nox.session(default=False)
+def races(session: nox.Session) -> None:
+    """Races and hostile values in numbers that the ordinary tests have no time for."""
+    install_checkout(session)
+    session.install(*group("test"))
+    session.env.update(PYTHONSAFEPATH="1", JSRUN_STREAM_RACES="100000", JSRUN_HOSTILE_EXAMPLES="20000")
+    long = ["--timeout=0", "-o", "faulthandler_timeout=0"]
+    session.run("pytest", *long, "tests/test_stream_faults.py", "-k", "race and last_chunk", *session.posargs)
+    session.run("pytest", *long, "tests/hostile/test_08_generated.py", *session.posargs)

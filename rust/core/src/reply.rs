@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::completion::Queue;
+use crate::completion::{Gate, Queue};
 use crate::error::{Error, JsException};
 use crate::isolate::Shared;
 use crate::value::Value;
@@ -166,7 +166,7 @@ pub struct Ticket {
     /// The host call from which this operation was started, if its isolate waits for that call.
     pub chain: Option<CallId>,
     /// Set by whoever ends the operation; answering later is a no-op.
-    answered: AtomicBool,
+    answered: Gate,
     /// The caller's queue, for the answer and for host calls made on its behalf.
     queue: Arc<Queue>,
     /// Whether a thread blocks for the answer.
@@ -191,7 +191,7 @@ impl Ticket {
             cpu: timeouts.cpu.filter(|limit| *limit != Duration::MAX),
             cpu_used: AtomicU64::new(0),
             chain,
-            answered: AtomicBool::new(false),
+            answered: Gate::new(),
             queue,
             blocking,
             tells_pending: AtomicBool::new(false),
@@ -229,7 +229,7 @@ impl Ticket {
 
     /// Ends the operation unless it ended before; true if this call did.
     pub fn answer(&self, outcome: Result<Value, Error>) -> bool {
-        let first = !self.answered.swap(true, Ordering::AcqRel);
+        let first = self.answered.pass();
         if first {
             // A closed queue means that its loop is gone and nobody waits: the value is dropped.
             let _ = self.queue.push(Item::Done(self.id, outcome));
@@ -239,7 +239,7 @@ impl Ticket {
 
     /// Whether the operation has been answered.
     pub fn is_answered(&self) -> bool {
-        self.answered.load(Ordering::Acquire)
+        self.answered.is_shut()
     }
 
     /// The isolate has let go.
@@ -264,7 +264,7 @@ impl Ticket {
 
     /// Gives up waiting: whatever comes later is dropped.
     pub fn detach(&self) {
-        self.answered.store(true, Ordering::Release);
+        self.answered.pass();
     }
 
     /// The error that belongs to a cause.
