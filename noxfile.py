@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import nox
@@ -59,7 +58,7 @@ def python(session: nox.Session) -> None:
 
 def rust_tests(session: nox.Session) -> None:
     """Run the engine's tests, which need no Python."""
-    session.run("cargo", "test", "--release", "--locked", "-p", "jsrun-core", external=True)
+    session.run("cargo", "test", "--release", "--locked", "-p", "jsrun-archive", "-p", "jsrun-core", external=True)
 
 
 def python_tests(session: nox.Session) -> None:
@@ -131,8 +130,20 @@ def apps(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def wheel(session: nox.Session) -> None:
-    """Build the wheel into dist/."""
-    session.install("build")
-    shutil.rmtree(ROOT / "dist", ignore_errors=True)
-    session.env.setdefault("CARGO_TARGET_DIR", str(ROOT / "target"))
-    session.run("python", "-m", "build", "--wheel", "--outdir", "dist", ".")
+    """Build the wheel into dist/, check it, and run it where nothing else is installed; on Linux also under strace."""
+    session.install(*group("dist"))
+    session.run("python", "release/licenses.py", "--check")
+    session.run("python", "release/distribution.py", "wheel", *session.posargs)
+
+
+@nox.session(default=False)
+def sdist(session: nox.Session) -> None:
+    """Build the sdist into dist/, and a clean environment's jsrun from it."""
+    session.install(*group("dist"))
+    session.run("python", "release/distribution.py", "sdist", *session.posargs)
+
+
+@nox.session(default=False)
+def v8(session: nox.Session) -> None:
+    """Build the V8 archive from published packages, 45 minutes on two cores; arguments go to the recipe."""
+    session.run("python", "third_party/v8/build/recipe.py", *session.posargs)
