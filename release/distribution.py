@@ -98,7 +98,7 @@ def try_out(result: Path) -> None:
         for program in PROGRAMS:
             shutil.copy(ROOT / program, folder / "elsewhere")
             run(programs / "python", "-I", "-W", "error", Path(program).name, at=folder / "elsewhere")
-        run(programs / "jsrun", "eval", "[1, 2, 3].map((n) => n * 2)", at=folder / "elsewhere")
+        run(programs / "jsrun", "-c", "console.log([1, 2, 3].map((n) => n * 2))", at=folder / "elsewhere")
 
 
 def main() -> int:

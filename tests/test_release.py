@@ -177,6 +177,22 @@ def test_running_javascript_opens_no_file_of_the_build(tmp_path: Path) -> None:
     assert [path for path, _ in seen if alone.below(path, build)] == []
 
 
+# --- what is described for others -------------------------------------------------------------------------------------
+
+
+def test_the_description_for_ci_runs_sessions_that_there_are() -> None:
+    yaml = pytest.importorskip("yaml")
+    path = ROOT / ".github/workflows/ci.yml"
+    assert path.read_text().startswith("# NOT RUN HERE")
+    jobs = yaml.safe_load(path.read_text())["jobs"]
+    lines = [step["run"] for job in jobs.values() for step in job["steps"] if "nox -s" in step.get("run", "")]
+    named = {name for line in lines for name in line.split("nox -s", 1)[1].split()}
+    sessions = set(re.findall(r"@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text()))
+    assert {"lint", "typing", "tests", "wheel", "sdist"} <= named <= sessions
+    targets = {row["target"] for row in jobs["test"]["strategy"]["matrix"]["include"]}
+    assert {"aarch64-unknown-linux-gnu", "aarch64-apple-darwin", "x86_64-pc-windows-msvc"} <= targets
+
+
 # --- licences and the sdist -----------------------------------------------------------------------------------------
 
 
