@@ -45,7 +45,7 @@ def archive() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if os.environ["RUSTY_V8_ARCHIVE"].startswith("http"):
+        if os.environ["RUSTY_V8_ARCHIVE"].startswith(("http:", "https:")):
             print(v8_archive.advice(target), file=sys.stderr)
         raise
 

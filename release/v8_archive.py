@@ -55,6 +55,8 @@ def variables(target: str, given: dict[str, str], root: Path = ROOT) -> dict[str
     """
     if "RUSTY_V8_ARCHIVE" in given:
         return {}
+    if mirror := given.get("RUSTY_V8_MIRROR"):
+        return {"RUSTY_V8_ARCHIVE": f"{mirror}/v{version(root)}/{name(target)}"}
     path = vendored(target, root)
     return {"RUSTY_V8_ARCHIVE": str(path) if path else download(target, root)}
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -43,6 +47,47 @@ def test_a_build_links_the_tree_s_archive_or_the_published_one() -> None:
 @pytest.mark.parametrize("target", [LINUX, MAC])
 def test_the_choice_of_the_caller_stays(target: str) -> None:
     assert v8_archive.variables(target, {"RUSTY_V8_ARCHIVE": "mine.a"}) == {}
+
+
+def test_a_mirror_serves_every_target() -> None:
+    found = v8_archive.variables(LINUX, {"RUSTY_V8_MIRROR": "/mirror"})
+    assert found == {"RUSTY_V8_ARCHIVE": f"/mirror/v{v8_archive.version()}/{v8_archive.name(LINUX)}"}
+
+
+@pytest.fixture
+def maturin(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A maturin that builds nothing; the environment is put back."""
+    fake = ModuleType("maturin")
+    kinds = ["build_sdist", "build_wheel", "build_editable"]
+    asking = [f"{before}_{kind}" for before in ("get_requires_for", "prepare_metadata_for") for kind in kinds]
+    for hook in [*kinds, *asking]:
+        setattr(fake, hook, lambda *arguments: os.environ["RUSTY_V8_ARCHIVE"])
+    monkeypatch.setitem(sys.modules, "maturin", fake)
+    monkeypatch.delitem(sys.modules, "backend", raising=False)
+    monkeypatch.setenv("RUSTY_V8_ARCHIVE", "to be put back")
+    monkeypatch.delenv("RUSTY_V8_ARCHIVE")
+    monkeypatch.delenv("RUSTY_V8_MIRROR", raising=False)
+    yield fake
+    sys.modules.pop("backend", None)
+
+
+def test_the_backend_names_the_archive(maturin: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(v8_archive, "host", lambda: LINUX)
+    assert importlib.import_module("backend").build_wheel("dist") == str(v8_archive.vendored(LINUX))
+
+
+def test_a_failed_build_elsewhere_says_what_to_set(
+    maturin: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*arguments: object) -> str:
+        assert os.environ["RUSTY_V8_ARCHIVE"] == v8_archive.download(MAC)
+        raise SystemExit(1)
+
+    monkeypatch.setattr(v8_archive, "host", lambda: MAC)
+    monkeypatch.setattr(maturin, "build_wheel", fail)
+    with pytest.raises(SystemExit):
+        importlib.import_module("backend").build_wheel("dist")
+    assert "set RUSTY_V8_ARCHIVE to its path" in capsys.readouterr().err
 
 
 def test_the_advice_names_the_variable_and_the_file() -> None:

@@ -12,7 +12,7 @@ pub(crate) struct Build<'a> {
     pub(crate) host: &'a str,
     /// The machine that the result is for.
     pub(crate) target: &'a str,
-    /// `RUSTY_V8_ARCHIVE`, from the environment or from `.cargo/config.toml`.
+    /// `RUSTY_V8_ARCHIVE`, from the environment or from `.cargo/config.toml`; nothing where V8 is compiled instead.
     pub(crate) archive: Option<String>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn check(build: &Build<'_>, exists: impl Fn(&str) -> bool) -> Result<
     };
     let (before, after) = NAME;
     let wanted = format!(
-        "Set RUSTY_V8_ARCHIVE to {before}{target}{after} of version {V8}: a path, or its URL among the releases of rusty_v8, \
+        "Set RUSTY_V8_ARCHIVE to {before}{target}{after} of version {V8}: an absolute path, or its URL among the releases of rusty_v8, \
          https://github.com/denoland/rusty_v8/releases/download/v{V8}/{before}{target}{after} (see third_party/v8/README.md)."
     );
     if let Some(other) = target_of(archive).filter(|other| *other != target) {
