@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import nox
+
+sys.path.append(str(Path(__file__).parent / "release"))
+import v8_archive
 
 nox.needs_version = ">=2024.10"
 nox.options.sessions = ["lint", "typing", "tests"]
@@ -20,6 +24,11 @@ PEERS = {"pypi-jsrun": "jsrun==0.3.0", "mini-racer": "mini-racer==0.14.1"}
 def group(name: str) -> list[str]:
     """Requirements of one dependency group."""
     return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+def cargo(session: nox.Session, *words: str) -> None:
+    """Run cargo, told which V8 archive is for this machine."""
+    session.run("cargo", *words, env=v8_archive.variables(v8_archive.host(), dict(os.environ)), external=True)
 
 
 def install_checkout(session: nox.Session, *extras: str) -> None:
@@ -58,7 +67,7 @@ def python(session: nox.Session) -> None:
 
 def rust_tests(session: nox.Session) -> None:
     """Run the engine's tests, which need no Python."""
-    session.run("cargo", "test", "--release", "--locked", "-p", "jsrun-archive", "-p", "jsrun-core", external=True)
+    cargo(session, "test", "--release", "--locked", "-p", "jsrun-archive", "-p", "jsrun-core")
 
 
 def python_tests(session: nox.Session) -> None:
@@ -74,19 +83,8 @@ def python_tests(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """Formatting and lints, Rust and Python."""
     session.install(*group("lint"))
-    session.run("cargo", "fmt", "--all", "--check", external=True)
-    session.run(
-        "cargo",
-        "clippy",
-        "--release",
-        "--locked",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-        external=True,
-    )
+    cargo(session, "fmt", "--all", "--check")
+    cargo(session, "clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
