@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
+import sys
 from pathlib import Path
 
 import nox
+
+sys.path.append(str(Path(__file__).parent / "release"))
+import v8_archive
 
 nox.needs_version = ">=2024.10"
 nox.options.sessions = ["lint", "typing", "tests"]
@@ -21,6 +24,11 @@ PEERS = {"pypi-jsrun": "jsrun==0.3.0", "mini-racer": "mini-racer==0.14.1"}
 def group(name: str) -> list[str]:
     """Requirements of one dependency group."""
     return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+def cargo(session: nox.Session, *words: str) -> None:
+    """Run cargo, told which V8 archive is for this machine."""
+    session.run("cargo", *words, env=v8_archive.variables(v8_archive.host(), dict(os.environ)), external=True)
 
 
 def install_checkout(session: nox.Session, *extras: str) -> None:
@@ -59,7 +67,7 @@ def python(session: nox.Session) -> None:
 
 def rust_tests(session: nox.Session) -> None:
     """Run the engine's tests, which need no Python, and model-check how it wakes those who wait."""
-    session.run("cargo", "test", "--release", "--locked", "-p", "jsrun-core", external=True)
+    cargo(session, "test", "--release", "--locked", "-p", "jsrun-archive", "-p", "jsrun-core")
     loom(session)
 
 
@@ -76,19 +84,8 @@ def python_tests(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """Formatting and lints, Rust and Python."""
     session.install(*group("lint"))
-    session.run("cargo", "fmt", "--all", "--check", external=True)
-    session.run(
-        "cargo",
-        "clippy",
-        "--release",
-        "--locked",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-        external=True,
-    )
+    cargo(session, "fmt", "--all", "--check")
+    cargo(session, "clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings")
     for crate in ("loom", "fuzz"):
         session.run("cargo", "fmt", "--check", "--manifest-path", f"rust/{crate}/Cargo.toml", external=True)
     session.run("ruff", "check", ".")
@@ -134,11 +131,23 @@ def apps(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def wheel(session: nox.Session) -> None:
-    """Build the wheel into dist/."""
-    session.install("build")
-    shutil.rmtree(ROOT / "dist", ignore_errors=True)
-    session.env.setdefault("CARGO_TARGET_DIR", str(ROOT / "target"))
-    session.run("python", "-m", "build", "--wheel", "--outdir", "dist", ".")
+    """Build the wheel into dist/, check it, and run it where nothing else is installed; on Linux also under strace."""
+    session.install(*group("dist"))
+    session.run("python", "release/licenses.py", "--check")
+    session.run("python", "release/distribution.py", "wheel", *session.posargs)
+
+
+@nox.session(default=False)
+def sdist(session: nox.Session) -> None:
+    """Build the sdist into dist/, and a clean environment's jsrun from it."""
+    session.install(*group("dist"))
+    session.run("python", "release/distribution.py", "sdist", *session.posargs)
+
+
+@nox.session(default=False)
+def v8(session: nox.Session) -> None:
+    """Build the V8 archive from published packages, 45 minutes on two cores; arguments go to the recipe."""
+    session.run("python", "third_party/v8/build/recipe.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -280,7 +280,7 @@ def test_no_script_is_built_by_formatting() -> None:
 
 def test_every_path_in_the_architecture_exists() -> None:
     text = (ROOT / "docs/internals/architecture.md").read_text()
-    prefixes = ("rust/", "jsrun/", "tests/", "docs/", "examples/", "benchmarks/", "third_party/", ".ci/")
+    prefixes = ("rust/", "jsrun/", "tests/", "docs/", "examples/", "benchmarks/", "third_party/", "release/", ".ci/")
     paths = {found for found in re.findall(r"`([\w./-]+)`", text) if found.startswith(prefixes)}
     assert paths
     assert sorted(found for found in paths if not (ROOT / found).exists()) == []
