@@ -217,3 +217,20 @@ def races(session: nox.Session) -> None:
     long = ["--timeout=0", "-o", "faulthandler_timeout=0"]
     session.run("pytest", *long, "tests/test_stream_faults.py", "-k", "race and last_chunk", *session.posargs)
     session.run("pytest", *long, "tests/hostile/test_08_generated.py", *session.posargs)
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """Thousands of runtimes in turn and at once, then each exit program 200 times; arguments go to the first."""
+    install_checkout(session, "cli")
+    session.install(*group("soak"))
+    session.run("python", "benchmarks/soak/run.py", "--limit", *session.posargs)
+    session.run("python", "benchmarks/soak/exits.py")
+
+
+@nox.session(default=False)
+def schedules(session: nox.Session) -> None:
+    """Many random schedules; `-- --hypothesis-seed=N` plays the same ones again."""
+    install_checkout(session)
+    session.install(*group("test"))
+    session.run("pytest", "tests/test_schedules.py", "--hypothesis-profile=schedules", *session.posargs)

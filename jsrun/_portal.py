@@ -27,10 +27,16 @@ def submit(callback: Callable[..., Any], *args: Any) -> None:
     with _lock:
         if _loop is None or _loop.is_closed():
             started = threading.Event()
-            _loop = asyncio.new_event_loop()
-            _thread = threading.Thread(target=_run, args=(_loop, started), name="jsrun-portal", daemon=True)
-            _thread.start()
+            fresh = asyncio.new_event_loop()
+            _thread = threading.Thread(target=_run, args=(fresh, started), name="jsrun-portal", daemon=True)
+            try:
+                _thread.start()
+            except RuntimeError:
+                # No thread is left: the next caller may have more luck.
+                fresh.close()
+                raise
             started.wait()
+            _loop = fresh
         loop = _loop
     call_on(loop, callback, *args)
 

@@ -9,11 +9,14 @@ from typing import Any
 
 import leaks
 import pytest
+from hypothesis import settings
 from modes import MODES, Js, Mode, loop_kinds, run_on, run_plain
 
 import jsrun
 
 failed = pytest.StashKey[bool]()
+# For `nox -s schedules`.
+settings.register_profile("schedules", max_examples=1500)
 
 
 def pytest_configure(config: pytest.Config) -> None:

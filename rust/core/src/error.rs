@@ -67,8 +67,8 @@ pub enum Error {
     /// A JavaScript function, promise or stream handle that was released.
     #[error("the {0} was released")]
     Released(&'static str),
-    /// The operating system refused a thread or a descriptor.
-    #[error("cannot start a runtime: {0}")]
+    /// The operating system refused threads, descriptors or memory.
+    #[error("cannot start a runtime: {}{}", .0, what_ran_out(.0))]
     Resource(#[from] std::io::Error),
     /// The process was forked: the isolate's thread exists only in the parent.
     #[error(
@@ -86,6 +86,22 @@ fn heap_after(condemned: Option<bool>) -> &'static str {
         Some(false) => ". The memory came back: the runtime goes on",
         None => "",
     }
+}
+
+/// Which limits to look at.
+#[cfg(unix)]
+fn what_ran_out(error: &std::io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EAGAIN) => ". No thread is left: see RLIMIT_NPROC, the cgroup's pids.max and kernel.threads-max, or close runtimes",
+        Some(libc::EMFILE | libc::ENFILE) => ". No descriptor is left: see RLIMIT_NOFILE, or close files",
+        Some(libc::ENOMEM) => ". No address space or mapping is left: see RLIMIT_AS and vm.max_map_count, or close runtimes",
+        _ => "",
+    }
+}
+
+#[cfg(not(unix))]
+fn what_ran_out(_: &std::io::Error) -> &'static str {
+    ""
 }
 
 impl Error {

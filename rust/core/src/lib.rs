@@ -9,7 +9,7 @@
 //! - [`stream`]: chunks in both directions.
 //! - `source_maps`: original places for stack traces.
 //! - `code_cache`: compiled code of large sources, in memory and on disk.
-//! - `snapshot`: what isolates start from.
+//! - `snapshot`: what isolates start from; `room`: whether they can.
 //! - `web`: the Web platform that every isolate starts with.
 //! - `convert`: values across the V8 border, in the notation of [`wire`].
 //! - [`value`], [`memory`], [`config`], [`error`], [`reply`], [`completion`], [`reactor`], [`spin`], [`stats`]: what both sides share.
@@ -32,6 +32,7 @@ mod modules;
 pub mod packages;
 pub mod reactor;
 pub mod reply;
+mod room;
 mod snapshot;
 mod source_maps;
 pub mod spin;

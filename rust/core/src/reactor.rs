@@ -6,17 +6,20 @@ use std::sync::OnceLock;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use crate::room;
+
 /// Started once and never dropped: its threads end with the process.
 static REACTOR: OnceLock<Runtime> = OnceLock::new();
 
 /// The reactor's handle, starting the reactor on first use.
 ///
 /// # Errors
-/// The operating system's, when it refuses the threads.
+/// The operating system's, when it refuses the threads or descriptors.
 pub fn handle() -> io::Result<&'static Handle> {
     if let Some(runtime) = REACTOR.get() {
         return Ok(runtime.handle());
     }
+    room::for_reactor()?;
     let runtime =
         Builder::new_multi_thread().worker_threads(1).thread_name("jsrun-reactor").on_thread_start(block_signals).enable_all().build()?;
     Ok(REACTOR.get_or_init(|| runtime).handle())

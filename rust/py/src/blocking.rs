@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 
 use crate::bridge::LoopBridge;
+use crate::errors::no_descriptor;
 use crate::host;
 
 /// What one thread waits with.
@@ -48,7 +49,7 @@ fn thread_queue() -> PyResult<Arc<Queue>> {
         if let Some(queue) = &waiter.queue {
             return Ok(Arc::clone(queue));
         }
-        let queue = Arc::new(Queue::new()?);
+        let queue = Arc::new(Queue::new().map_err(|error| no_descriptor(&error))?);
         waiter.queue = Some(Arc::clone(&queue));
         Ok(queue)
     })

@@ -15,6 +15,7 @@ use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
+use crate::errors::no_descriptor;
 use crate::operation::Operation;
 use crate::{blocking, imports};
 
@@ -44,7 +45,7 @@ impl LoopBridge {
     fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
         let event_loop = event_loop.py().import("weakref")?.call_method1("ref", (event_loop,))?.unbind();
         Ok(Self {
-            queue: Arc::new(Queue::new()?),
+            queue: Arc::new(Queue::new().map_err(|error| no_descriptor(&error))?),
             ops: Mutex::default(),
             event_loop,
             spin: Mutex::default(),

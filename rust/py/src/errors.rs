@@ -59,6 +59,11 @@ pub(crate) fn to_exception(py: Python<'_>, error: Error, shared: &Arc<Shared>) -
     class.error(py, (text,))
 }
 
+/// The `OSError` where a queue could not open its descriptor.
+pub(crate) fn no_descriptor(error: &std::io::Error) -> PyErr {
+    PyOSError::new_err((error.raw_os_error(), format!("cannot wait for JavaScript: {error}. See RLIMIT_NOFILE, or close files")))
+}
+
 /// The `ModuleError` behind the error JavaScript saw; its cause is what the host's function raised, or V8's syntax error.
 fn module_error(py: Python<'_>, seen: &Bound<'_, PyAny>, failure: &ModuleFailure) -> PyResult<PyErr> {
     let cause = seen.getattr("__cause__")?;

@@ -23,8 +23,9 @@ mod watch;
 
 use pyo3::prelude::*;
 
-/// The native half of jsrun.
-#[pymodule(gil_used = false)]
+/// The native half of jsrun. Its state is in mutexes and atomics, but it was never run without the GIL: a free-threaded interpreter turns that
+/// on when it imports this.
+#[pymodule(gil_used = true)]
 mod _jsrun {
     #[pymodule_export]
     use super::bridge::LoopBridge;

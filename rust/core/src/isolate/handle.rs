@@ -67,24 +67,20 @@ impl Start {
     /// Starts the thread. `ready` is answered when the isolate accepts work, or with the reason why it cannot.
     ///
     /// # Errors
-    /// [`Error::Resource`] when the operating system refuses a thread.
+    /// [`Error::Resource`] when the operating system refuses threads, descriptors or memory.
     pub fn start(self, ready: Arc<Ticket>) -> Result<(), Error> {
+        let shared = Arc::clone(&self.shared);
+        self.try_start(ready).inspect_err(|_| shared.mark_finished())
+    }
+
+    fn try_start(self, ready: Arc<Ticket>) -> Result<(), Error> {
         let Self { shared, mailbox, fetch } = self;
         let name = format!("jsrun-iso-{}", shared.id);
-        let space = super::space::check().map_err(Error::Resource);
-        if space.is_err() {
-            shared.mark_finished();
-            return space;
-        }
         let reactor = crate::reactor::handle()?;
         reactor.spawn(crate::limits::watch_isolate(Arc::downgrade(&shared)));
-        let unstarted = Arc::clone(&shared);
-        crate::inspector::offer(&shared).inspect_err(|_| unstarted.mark_finished())?;
+        crate::inspector::offer(&shared)?;
         let tenancy = Tenancy { shared, mailbox, ready, fetch, alive: Alive::count() };
         let Err(tenancy) = stock::take(tenancy) else { return Ok(()) };
-        root::start(name, Box::new(move || thread::body(tenancy, None))).map_err(|error| {
-            unstarted.mark_finished();
-            Error::Resource(error)
-        })
+        Ok(root::start(name, Box::new(move || thread::body(tenancy, None)))?)
     }
 }

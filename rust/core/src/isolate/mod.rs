@@ -3,11 +3,11 @@
 mod census;
 mod driver;
 mod handle;
+mod leavings;
 mod message;
 mod releases;
 mod root;
 mod shared;
-mod space;
 mod spares;
 mod standing;
 mod stock;

@@ -1,4 +1,4 @@
-//! The v8-root thread: initialises the platform, starts every isolate thread, never ends.
+//! The v8-root thread: initialises the platform, starts every isolate thread, hears of their ends, never ends.
 //!
 //! V8 protects its code pages with memory keys that only descendants of the initialising thread hold, so no isolate may be started
 //! from anywhere else.
@@ -8,20 +8,24 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use deno_core::JsRuntime;
+use flume::RecvTimeoutError;
 
+use super::leavings;
 use super::v8_flags::V8_FLAGS;
 use crate::reactor::block_signals;
+use crate::room;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread to start.
-struct Start {
-    name: String,
-    job: Job,
-    started: flume::Sender<io::Result<()>>,
+/// What the root is told.
+enum Order {
+    /// A thread to start.
+    Start { name: String, job: Job, started: flume::Sender<io::Result<()>> },
+    /// A thread it started has ended.
+    Ended,
 }
 
-static ROOT: OnceLock<flume::Sender<Start>> = OnceLock::new();
+static ROOT: OnceLock<flume::Sender<Order>> = OnceLock::new();
 static FORKED: AtomicBool = AtomicBool::new(false);
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
@@ -71,7 +75,7 @@ extern "C" fn after_fork_in_child() {
     FORKED.store(true, Ordering::Relaxed);
 }
 
-fn root() -> io::Result<&'static flume::Sender<Start>> {
+fn root() -> io::Result<&'static flume::Sender<Order>> {
     if let Some(root) = ROOT.get() {
         return Ok(root);
     }
@@ -80,20 +84,50 @@ fn root() -> io::Result<&'static flume::Sender<Start>> {
     if let Some(root) = ROOT.get() {
         return Ok(root);
     }
-    let (sender, receiver) = flume::unbounded::<Start>();
+    room::for_v8()?;
+    let (sender, receiver) = flume::unbounded::<Order>();
+    let orders = sender.clone();
     std::thread::Builder::new().name("jsrun-v8-root".into()).spawn(move || {
         block_signals();
         // Before any runtime, so that snapshot building never puts V8 in its predictable mode.
         deno_core::v8::V8::set_flags_from_string(V8_FLAGS);
         JsRuntime::init_platform(None);
-        while let Ok(start) = receiver.recv() {
-            let spawned = std::thread::Builder::new().name(start.name).stack_size(STACK).spawn(start.job);
-            let _ = start.started.send(spawned.map(drop));
-        }
+        serve(&receiver, &orders);
     })?;
     // SAFETY: registers a handler that only stores to an atomic.
     unsafe { libc::pthread_atfork(None, None, Some(after_fork_in_child)) };
     Ok(ROOT.get_or_init(|| sender))
+}
+
+/// The root's life: starts threads, and tidies up when many have ended.
+fn serve(receiver: &flume::Receiver<Order>, orders: &flume::Sender<Order>) {
+    let mut ended = 0;
+    loop {
+        let order = if ended < leavings::MANY {
+            receiver.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            receiver.recv_timeout(leavings::REST)
+        };
+        match order {
+            Ok(Order::Start { name, job, started }) => {
+                let _ = started.send(spawn(name, job, orders.clone()));
+            }
+            Ok(Order::Ended) => ended += 1,
+            Err(RecvTimeoutError::Timeout) => {
+                leavings::give_back();
+                ended = 0;
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn spawn(name: String, job: Job, orders: flume::Sender<Order>) -> io::Result<()> {
+    let run = move || {
+        job();
+        let _ = orders.send(Order::Ended);
+    };
+    std::thread::Builder::new().name(name).stack_size(STACK).spawn(run).map(drop)
 }
 
 /// Starts `job` on a new thread below the root.
@@ -104,7 +138,7 @@ pub(super) fn start(name: String, job: Job) -> io::Result<()> {
 /// The same without waiting: what comes of it is told later.
 pub(super) fn begin(name: String, job: Job) -> io::Result<flume::Receiver<io::Result<()>>> {
     let (started, answer) = flume::bounded(1);
-    root()?.send(Start { name, job, started }).map_err(|_| lost())?;
+    root()?.send(Order::Start { name, job, started }).map_err(|_| lost())?;
     Ok(answer)
 }
 

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::root;
 use super::thread::{self, Tenancy};
-use super::{root, space};
 use crate::config::Config;
 use crate::engine::{Blank, Footing};
 use crate::reactor;
+use crate::room::{self, Room};
 
 /// Two runtimes made within this time are a sign of more to come.
 const PACE: Duration = Duration::from_secs(1);
@@ -85,7 +86,7 @@ fn restock(footing: Footing) {
     let missing = {
         let mut stock = STOCK.lock();
         let follows = stock.wanted.replace(now).is_some_and(|before| now - before < PACE);
-        if !follows || stock.paused.is_some_and(|until| now < until) || space::is_limited() {
+        if !follows || stock.paused.is_some_and(|until| now < until) || room::is_limited() {
             return;
         }
         stock.ready.retain(|waiting| waiting.footing == footing);
@@ -116,7 +117,11 @@ fn prepare(footing: Footing) -> Option<Waiting> {
 
 /// The thread of an isolate made ahead.
 fn wait(footing: &Footing, tenant: &flume::Receiver<Tenancy>) {
-    let blank = catch_unwind(AssertUnwindSafe(|| Blank::ordinary(footing).ok())).unwrap_or_default();
+    let make = || {
+        let _room = Room::take(root::live_isolates()).ok()?;
+        Blank::ordinary(footing).ok()
+    };
+    let blank = catch_unwind(AssertUnwindSafe(make)).unwrap_or_default();
     let Ok(tenancy) = tenant.recv() else { return };
     rename(tenancy.shared.id);
     // Without the isolate its own thread makes another, and says what stands in the way.

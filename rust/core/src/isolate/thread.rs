@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use super::driver::Driver;
 use super::message::Message;
-use super::root::Alive;
+use super::root::{self, Alive};
 use super::shared::Shared;
 use crate::commands::bootstrap;
 use crate::engine::{Blank, Engine};
 use crate::error::Error;
 use crate::reply::{Cause, Ticket};
+use crate::room::Room;
 use crate::value::{HostFunction, Value};
 
 /// All that makes an isolate somebody's.
@@ -27,7 +28,13 @@ pub(super) struct Tenancy {
 pub(super) fn body(tenancy: Tenancy, blank: Option<Blank>) {
     let Tenancy { shared, mailbox, ready, fetch, alive } = tenancy;
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        let blank = blank.map_or_else(|| Blank::of(&shared.config), Ok)?;
+        let blank = match blank {
+            Some(blank) => blank,
+            None => {
+                let _room = Room::take(root::live_isolates())?;
+                Blank::of(&shared.config)?
+            }
+        };
         live(&shared, mailbox, &ready, fetch, blank)
     }));
     if let Err(error) = ended.unwrap_or_else(|_| Err(Error::Panic("the isolate's thread panicked".into()))) {
