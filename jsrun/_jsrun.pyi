@@ -34,6 +34,9 @@ __all__ = [
 def check_import_map(text: str) -> None:
     """Raise `ValueError` for a text that is no import map; the message says where."""
 
+def confine(readable: list[Path] | None, filter: bool, listen: bool) -> None:
+    """Give up all rights of this process but reading some files, or calculating."""
+
 def live_isolates() -> int:
     """Return how many isolate threads are alive in this process."""
 
@@ -188,6 +191,8 @@ class PackageFolder:
     def __new__(cls, root: str, conditions: list[str], node_env: str) -> Self: ...
     @property
     def root(self) -> Path: ...
+    @property
+    def options(self) -> tuple[list[str], str]: ...
     def resolve(self, specifier: str, referrer: str) -> tuple[str | None, str | None]: ...
 
 @final

@@ -16,6 +16,10 @@ import jsrun
 failed = pytest.StashKey[bool]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--isolation", choices=["thread", "process"], help="where the hostile catalogue's runtimes are")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "blocks_loop: this awaited test may block its loop")
     config.addinivalue_line("markers", "loops(*kinds): run this coroutine test only on these loops")

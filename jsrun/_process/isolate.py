@@ -13,11 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _host
-from .._config import RuntimeConfig, Timeout, check_timeout
+from .._config import RuntimeConfig, Timeout
 from .._convert import Function
+from .._jsrun import PackageFolder
 from .._stats import Figures
 from ..errors import JsrunError, RuntimeClosed, RuntimeCrashed, RuntimeTerminated
-from . import settings
+from . import fetching, settings
 from .border import HostBorder, Table
 from .frames import LARGEST, Kind
 from .hosting import REPORTS, Hosting
@@ -44,6 +45,8 @@ class ProcessIsolate(Places, Standing):
         self.table = Table()
         self.hosting = Hosting(self)
         self.closed = False
+        self.told = "open"
+        self._endpoints = None
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._alive_at = 0.0
@@ -51,6 +54,8 @@ class ProcessIsolate(Places, Standing):
         self._ending: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._forked = False
         self._kinds = [0, 0, 0, 0, 0]
+        # Errors take several levels each; the child counts exactly.
+        self._depth = 4 * options.max_serialization_depth + 8
         self._limit = min(LARGEST, 8 * options.max_serialization_bytes + (1 << 20))
         self.link = Link(weakref.ref(self), self._limit)
         _host.listen(self.key, options)
@@ -67,7 +72,7 @@ class ProcessIsolate(Places, Standing):
         if loop is not None:
             isolate.offer_home(loop)
         try:
-            isolate.ask("create", "create", settings.pack(options), None, None)
+            isolate.ask("create", "create", settings.pack(options), fetching.desk(options), None)
         except BaseException:
             isolate.close(True)
             raise
@@ -78,7 +83,7 @@ class ProcessIsolate(Places, Standing):
         """Make an isolate; the operation ends when it is ready."""
         isolate = ProcessIsolate(options)
         isolate.offer_home(asyncio.get_running_loop())
-        return isolate, isolate.ask_async("create", "create", settings.pack(options), None, None)
+        return isolate, isolate.ask_async("create", "create", settings.pack(options), fetching.desk(options), None)
 
     @property
     def id(self) -> int:
@@ -133,6 +138,9 @@ class ProcessIsolate(Places, Standing):
     def set_module_loader(self, function: Callable[[str, str], Any] | None) -> None:
         self.ask("set_module_loader", "loader", None, function and Function(function, "module loader"), None)
 
+    def set_module_folder(self, folder: PackageFolder) -> None:
+        self.ask("set_module_loader", "folder", [str(folder.root), *folder.options], None, None)
+
     def register_stream(self, number: int, stream: object) -> Operation:
         return self.ask_async("create_js_stream_from_python", "register_stream", number, stream, None)
 
@@ -144,12 +152,6 @@ class ProcessIsolate(Places, Standing):
     def next_number(self) -> int:
         """Return the number of the next operation."""
         return next(self._numbers)
-
-    def seconds(self, timeout: Timeout) -> float | None:
-        """Return a timeout in seconds; the runtime's default for ``None``."""
-        check_timeout(timeout)
-        timeout = self.config.timeout if timeout is None else timeout
-        return settings.seconds(timeout)
 
     def begin(self, request: Request, verb: str, head: Any, payload: bytearray | None, **how: Any) -> None:
         """Send a request to the child."""
@@ -207,7 +209,7 @@ class ProcessIsolate(Places, Standing):
             self._check()
         border = HostBorder(self)
         try:
-            return encode(body, border, limit=self._limit)
+            return encode(body, border, limit=self._limit, depth=self._depth)
         except BaseException:
             border.undo()
             raise
@@ -218,10 +220,6 @@ class ProcessIsolate(Places, Standing):
             raise RuntimeClosed("the process forked; create a new runtime in the child")
         if self._end is not None:
             raise self._end(())
-
-    def _count(self, kind: int) -> None:
-        self._kinds[kind - 1] += 1
-        self._kinds[4] = kind
 
     # ---- answers -------------------------------------------------------------------------------------------------
 
@@ -252,7 +250,7 @@ class ProcessIsolate(Places, Standing):
         """Answer a host call."""
         border = HostBorder(self)
         try:
-            payload = encode([returned, value], border, limit=self._limit)
+            payload = encode([returned, value], border, limit=self._limit, depth=self._depth)
         except Exception as error:
             border.undo()
             payload = encode([False, error], HostBorder(self))
@@ -304,7 +302,9 @@ class ProcessIsolate(Places, Standing):
             self.hosting.reported(kind, payload)
         else:
             self.link.taken(size)
-            if kind is Kind.ABANDON:
+            if kind is Kind.STATE:
+                self.take_state(decode(payload)[0])
+            elif kind is Kind.ABANDON:
                 self.hosting.abandoned(number)
             elif kind is Kind.DROP:
                 numbers = decode(payload)[0]

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from ..errors import RuntimeCrashed
 from .frames import TO_HOST, Kind, Splitter, frame
-from .settings import WEDGED
+from .settings import REASONS
 from .wire import WireError
 
 _PIECE: Final = 1 << 18
@@ -58,6 +58,9 @@ class Link:
         self._awake, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         os.set_blocking(self._awake, False)
+        # Finalisers wake the thread too: they may interrupt anything, so they never wait for a lock.
+        self._gate = threading.Lock()
+        self._wanted = False
         self.pid = 0
         self.over = threading.Event()
         self._open = True
@@ -125,7 +128,7 @@ class Link:
 
     def forget(self) -> None:
         """After a fork, in the new process: the child is not this process's."""
-        self._lock = threading.Lock()
+        self._lock, self._gate = threading.Lock(), threading.Lock()
         if self._open:
             self._open = False
             self._process = None
@@ -133,8 +136,17 @@ class Link:
             self._close_files()
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):
-            os.write(self._waker, b"!")
+        self._wanted = True
+        # Whoever has the gate looks again after leaving it, so that no wish is lost. A closed descriptor is never
+        # written to: its number may be somebody else's by now.
+        while self._wanted and self._gate.acquire(blocking=False):
+            try:
+                self._wanted = False
+                if self._waker >= 0:
+                    with contextlib.suppress(OSError):
+                        os.write(self._waker, b"!")
+            finally:
+                self._gate.release()
 
     # ---- the thread ----------------------------------------------------------------------------------------------
 
@@ -254,8 +266,10 @@ class Link:
 
     def _close_files(self) -> None:
         self._socket.close()
-        os.close(self._awake)
-        os.close(self._waker)
+        with self._gate:
+            os.close(self._awake)
+            os.close(self._waker)
+            self._waker = -1
 
 
 def describe(status: int | None) -> tuple[str, int | None, int | None]:
@@ -277,8 +291,8 @@ def crash(pid: int, status: int | None, why: str, in_flight: tuple[str, ...]) ->
     text = f"child process {pid} {words}"
     if why:
         text += f": {why}"
-    elif code == WEDGED:
-        text += ": V8 did not yield after an operation was stopped"
+    elif code in REASONS:
+        text += f": {REASONS[code]}"
     if in_flight:
         text += f"; in flight: {', '.join(in_flight)}"
     return RuntimeCrashed(text, signal=number, exit_code=code, in_flight=in_flight)

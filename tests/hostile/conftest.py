@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,26 @@ import jsrun
 
 SCRIPTS = Path(__file__).parent / "crash"
 NOISE = ("Traceback", "panicked", "Fatal", "never awaited", "Exception ignored", "was destroyed", "Segmentation")
+
+
+#: The inputs that the ordinary run puts to the killable tier too: what a child process is for, and each kind of value.
+#: `nox -s hostile` puts all of them to it.
+KILLABLE = re.compile(r"^test_(01|02)")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The same bodies, with every runtime in a thread or in a child process."""
+    chosen = metafunc.config.getoption("isolation")
+    tiers = [chosen] if chosen else ["thread", *(["process"] if KILLABLE.match(metafunc.function.__name__) else [])]
+    metafunc.parametrize("tier", tiers, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def tier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where runtimes are that do not say it themselves."""
+    isolation: str = request.param
+    monkeypatch.setitem(jsrun.RuntimeConfig.__init__.__kwdefaults__, "isolation", isolation)  # type: ignore[arg-type]
+    return isolation
 
 
 @pytest.fixture(scope="session")
