@@ -136,3 +136,13 @@ def wheel(session: nox.Session) -> None:
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     session.env.setdefault("CARGO_TARGET_DIR", str(ROOT / "target"))
     session.run("python", "-m", "build", "--wheel", "--outdir", "dist", ".")
+
+
+@nox.session(default=False)
+def hostile(session: nox.Session) -> None:
+    """All hostile inputs on every tier: in threads, in child processes, in confined child processes. Ten minutes."""
+    install_checkout(session, "cli", "examples")
+    session.install(*group("test"))
+    session.env["PYTHONSAFEPATH"] = "1"
+    for tier in ("thread", "process", "confined"):
+        session.run("pytest", "tests/hostile", "--isolation", tier, *session.posargs)

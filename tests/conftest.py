@@ -17,7 +17,9 @@ failed = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--isolation", choices=["thread", "process"], help="where the hostile catalogue's runtimes are")
+    parser.addoption(
+        "--isolation", choices=["thread", "process", "confined"], help="where the hostile catalogue's runtimes are"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -372,7 +372,7 @@ class ProcessIsolate(Places, Standing):
 
     def forget(self) -> None:
         """After a fork, in the new process."""
-        self._forked = True
+        self._forked = self.closed = True
         self._lock = threading.Lock()
         self.requests.clear()
         self.forget_places()

@@ -20,24 +20,32 @@ SCRIPTS = Path(__file__).parent / "crash"
 NOISE = ("Traceback", "panicked", "Fatal", "never awaited", "Exception ignored", "was destroyed", "Segmentation")
 
 
-#: The inputs that the ordinary run puts to the killable tier too: what a child process is for, and each kind of value.
-#: `nox -s hostile` puts all of them to it.
-KILLABLE = re.compile(r"^test_(01|02)")
+TIERS: dict[str, Any] = {
+    "thread": "thread",
+    "process": "process",
+    "confined": jsrun.ProcessIsolation(seccomp=True, landlock=True, memory=4 << 30),
+}
+#: What the ordinary run puts to the killable tiers too. `nox -s hostile` puts everything to each.
+KILLABLE = re.compile(
+    r"test_(01_a_loop|02_|08_the|12|15_a_heap_that_stays|18_what|25_mess|28|30_deep_arg|34|39_buf|42|46|50_f|55|60|61|67|71|79)"
+)
+CONFINED = re.compile(r"test_(01_a_loop|06_web|13|15_a_heap_that_stays|18_what|22_a_flood_of_mod|45)")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """The same bodies, with every runtime in a thread or in a child process."""
-    chosen = metafunc.config.getoption("isolation")
-    tiers = [chosen] if chosen else ["thread", *(["process"] if KILLABLE.match(metafunc.function.__name__) else [])]
+    """The same bodies, with every runtime in a thread, in a child process, or in one that may do nothing else."""
+    name, chosen = metafunc.function.__name__, metafunc.config.getoption("isolation")
+    short = {"thread": True, "process": KILLABLE.match(name), "confined": CONFINED.match(name)}
+    tiers = [tier for tier in TIERS if (tier == chosen if chosen else short[tier])]
     metafunc.parametrize("tier", tiers, indirect=True)
 
 
 @pytest.fixture(autouse=True)
 def tier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Where runtimes are that do not say it themselves."""
-    isolation: str = request.param
-    monkeypatch.setitem(jsrun.RuntimeConfig.__init__.__kwdefaults__, "isolation", isolation)  # type: ignore[arg-type]
-    return isolation
+    chosen: str = request.param
+    monkeypatch.setitem(jsrun.RuntimeConfig.__init__.__kwdefaults__, "isolation", TIERS[chosen])  # type: ignore[arg-type]
+    return chosen
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +88,7 @@ def check(runtime: jsrun.Runtime) -> None:
         assert runtime.eval("6 * 7", timeout=50) == 42
         assert runtime.state == "open"
     elif runtime.state == "condemned":
-        with pytest.raises(jsrun.HeapLimitExceeded, match="condemned"):
+        with pytest.raises((jsrun.HeapLimitExceeded, jsrun.RuntimeCrashed), match="condemned|child process"):
             runtime.eval("1")
     elif runtime.state == "draining":
         # Behind a builtin that has not come back: then it is open, or condemned.
@@ -90,6 +98,22 @@ def check(runtime: jsrun.Runtime) -> None:
     else:
         with pytest.raises((jsrun.RuntimeClosed, jsrun.RuntimeTerminated)):
             runtime.eval("1")
+
+
+@pytest.fixture
+def drained(tier: str) -> Callable[..., Any]:
+    """After the block the runtime is open; or, where there is a child, it may have been given up after a second."""
+
+    @contextlib.contextmanager
+    def block(runtime: jsrun.Runtime) -> Iterator[None]:
+        try:
+            yield
+        except jsrun.RuntimeCrashed as error:
+            assert tier != "thread" and error.exit_code == 70
+        else:
+            assert runtime.state == "open"
+
+    return block
 
 
 @pytest.fixture(params=["blocking", "awaited"])
@@ -106,12 +130,14 @@ def run(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def survives() -> Callable[[str], str]:
+def survives(tier: str) -> Callable[[str], str]:
     """Runs a script of `crash/` in a process of its own, which must end well and silently."""
+
+    runner = [] if tier == "thread" else [SCRIPTS / "tier.py"]
 
     def script(name: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-X", "faulthandler", SCRIPTS / f"{name}.py"],
+            [sys.executable, "-X", "faulthandler", *runner, SCRIPTS / f"{name}.py"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
