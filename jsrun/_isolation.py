@@ -67,6 +67,10 @@ class ProcessIsolation:
         paths = self.readable
         if isinstance(paths, (str, bytes)) or not isinstance(paths, Iterable):
             raise TypeError(f"readable must be several paths, such as a list, got {paths!r}")
+        paths = tuple(paths)
+        for path in paths:
+            if not isinstance(path, (str, os.PathLike)):
+                raise TypeError(f"readable must be paths, got {path!r}")
         # Later changes of the working directory are not meant, and the child has another one.
         object.__setattr__(self, "readable", tuple(str(Path(path).absolute()) for path in paths))
         if self.readable and not self.landlock:

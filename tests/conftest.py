@@ -18,7 +18,7 @@ failed = pytest.StashKey[bool]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--isolation", choices=["thread", "process", "confined"], help="where the hostile catalogue's runtimes are"
+        "--isolation", choices=["thread", "process", "confined"], help="where runtimes are that do not say it"
     )
 
 
@@ -80,6 +80,13 @@ def no_leaks(request: pytest.FixtureRequest, warm: None) -> Iterator[None]:
     after = leaks.settle(before)
     more = sorted(set(leaks.open_files().items()) - set(files.items()))
     assert not after.exceeds(before), f"leaked: {before} became {after}; new descriptors: {more}"
+
+
+@pytest.fixture(autouse=True)
+def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``--isolation process``, tests run on child processes where they name nothing else."""
+    if request.config.getoption("isolation") == "process":
+        monkeypatch.setitem(jsrun.RuntimeConfig.__init__.__kwdefaults__, "isolation", "process")  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -85,16 +85,6 @@ class ProcessIsolate(Places, Standing):
         isolate.offer_home(asyncio.get_running_loop())
         return isolate, isolate.ask_async("create", "create", settings.pack(options), fetching.desk(options), None)
 
-    @property
-    def id(self) -> int:
-        """The child's process number."""
-        return self.link.pid
-
-    @property
-    def key(self) -> int:
-        """What `jsrun._host` knows this isolate by; native ones are numbered upwards."""
-        return -1 - id(self)
-
     # ---- operations ----------------------------------------------------------------------------------------------
 
     def eval(self, code: str, timeout: Timeout, cpu_timeout: Timeout, filename: str | None) -> Any:
@@ -144,9 +134,6 @@ class ProcessIsolate(Places, Standing):
     def register_stream(self, number: int, stream: object) -> Operation:
         return self.ask_async("create_js_stream_from_python", "register_stream", number, stream, None)
 
-    def snapshot(self, sources: list[tuple[bool, str, str]]) -> bytes:
-        raise NotImplementedError("snapshots are made by SnapshotBuilder, which has a process of its own")
-
     # ---- asking --------------------------------------------------------------------------------------------------
 
     def next_number(self) -> int:
@@ -175,7 +162,12 @@ class ProcessIsolate(Places, Standing):
     def ask_async(self, what: str, verb: str, head: Any, body: Any, timeout: Timeout) -> Operation:
         """Ask for something; the operation ends with the answer."""
         seconds, given = self.seconds(timeout), settings.seconds(timeout)
-        payload = self._encode(body)
+        payload, ended = None, None
+        try:
+            payload = self._encode(body)
+        except (RuntimeClosed, RuntimeCrashed, RuntimeTerminated) as error:
+            # Who awaits it hears of it.
+            ended = error
 
         def begin() -> asyncio.Future[Any]:
             loop = asyncio.get_running_loop()
@@ -183,6 +175,8 @@ class ProcessIsolate(Places, Standing):
             request = Request(self, what, self.loop_port(loop))
             future = request.on_loop(loop, seconds)
             try:
+                if ended is not None:
+                    raise ended
                 self.begin(request, verb, head, payload, timeout=given)
             except JsrunError as error:
                 request.end(None, error)

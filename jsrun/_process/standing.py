@@ -11,6 +11,7 @@ from .._inspector import InspectorEndpoints
 from .._types import RuntimeState
 from ..errors import JsrunError, RuntimeTerminated
 from . import settings
+from .link import Link
 from .wire import WireError
 
 _TOLD: Final[tuple[RuntimeState, ...]] = ("open", "draining", "condemned")
@@ -21,6 +22,7 @@ class Standing:
     """The part of `ProcessIsolate` that asks nothing of the child."""
 
     closed: bool
+    link: Link
     config: RuntimeConfig
     #: Evaluations and calls so far, blocking and awaited, and which was the last.
     _kinds: list[int]
@@ -29,6 +31,16 @@ class Standing:
     _endpoints: dict[str, str] | None
     #: Makes the error of what is asked for after the end.
     _end: Callable[[tuple[str, ...]], JsrunError] | None
+
+    @property
+    def id(self) -> int:
+        """The child's process number."""
+        return self.link.pid
+
+    @property
+    def key(self) -> int:
+        """What `jsrun._host` knows this isolate by; native ones are numbered upwards."""
+        return -1 - id(self)
 
     @property
     def state(self) -> RuntimeState:
@@ -68,6 +80,9 @@ class Standing:
             if not all(isinstance(text, str) for text in endpoints.values()):
                 raise WireError("a malformed address of an inspector")
         self.told, self._endpoints = state, endpoints
+
+    def snapshot(self, sources: list[tuple[bool, str, str]]) -> bytes:
+        raise NotImplementedError("snapshots are made by SnapshotBuilder, which has a process of its own")
 
     def endpoints(self) -> dict[str, str] | None:
         """Return where debuggers reach the child."""

@@ -186,6 +186,8 @@ class Request:
             future.set_exception(RuntimeError(f"a host function raised {error!r}"))
         else:
             future.set_exception(error)
+            # Nobody has to ask: an operation is dropped without a report.
+            future.exception()
 
     def look(self) -> None:
         """Find out whether this request, which blocks a loop, waits for that loop."""
