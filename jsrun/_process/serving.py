@@ -21,8 +21,6 @@ from .writing import encode
 
 # Seconds that V8 may take to yield after the last operation was stopped.
 _PATIENCE: Final = 1.0
-# Chunks of a stream in one message, beside the first.
-_BATCH: Final = 63
 
 
 class Interrupted(BaseException):
@@ -110,7 +108,7 @@ class Serving:
         if verb == "await":
             return asyncio.ensure_future(_awaited(objects[head], timeout))
         if verb == "read":
-            return asyncio.ensure_future(_read(objects[head]))
+            return asyncio.ensure_future(self._read(objects[head]))
         if verb == "tell":
             return asyncio.ensure_future(_awaited(objects[head[0]]._handle.tell(head[1], body, timeout, False), None))
         if verb == "idle":
@@ -148,7 +146,7 @@ class Serving:
         if verb == "await":
             return objects[head].wait(timeout)
         if verb == "read":
-            return _more(objects[head], objects[head]._next_blocking())
+            return self._more(objects[head], objects[head]._next_blocking())
         if verb == "tell":
             return objects[head[0]]._handle.tell(head[1], body, timeout, True)
         return self._put(native, verb, head, body)
@@ -166,6 +164,30 @@ class Serving:
         self._endpoints = self._runtime._native.endpoints()
         if self._endpoints is not None:
             self._tell_state(news=True)
+
+    async def _read(self, stream: JsStream) -> Any:
+        return self._more(stream, await stream._next(float("inf")))
+
+    def _more(self, stream: JsStream, chunk: Any) -> list[Any]:
+        """Return a chunk with those that are there already: list, whether it ended, the error after them.
+
+        As many at most as JavaScript may be ahead.
+        """
+        assert self._runtime is not None  # noqa: S101 - whose stream it is
+        most = self._runtime._config.stream_high_water_mark
+        chunks: list[Any] = []
+        error: BaseException | None = None
+        while chunk is not _END and chunk is not _NOTHING:
+            chunks.append(chunk)
+            if len(chunks) >= most:
+                chunk = _NOTHING
+                break
+            try:
+                chunk = stream._take()
+            except Exception as failed:
+                error = failed
+                break
+        return [chunks, chunk is _END, error]
 
     # ---- answers -------------------------------------------------------------------------------------------------
 
@@ -277,24 +299,3 @@ class Serving:
 
 async def _awaited(value: Any, timeout: float | None) -> Any:
     return await (value if timeout is None else asyncio.wait_for(value, timeout))
-
-
-async def _read(stream: JsStream) -> Any:
-    return _more(stream, await stream._next(float("inf")))
-
-
-def _more(stream: JsStream, chunk: Any) -> list[Any]:
-    """Return a chunk with those that are there already: list, whether it ended, the error after them."""
-    chunks: list[Any] = []
-    error: BaseException | None = None
-    while chunk is not _END and chunk is not _NOTHING:
-        chunks.append(chunk)
-        if len(chunks) > _BATCH:
-            chunk = _NOTHING
-            break
-        try:
-            chunk = stream._take()
-        except Exception as failed:
-            error = failed
-            break
-    return [chunks, chunk is _END, error]
