@@ -23,6 +23,7 @@ from jsrun import (
     FetchResponse,
     HeapLimitExceeded,
     InspectorConfig,
+    InspectorError,
     Runtime,
     RuntimeConfig,
     RuntimeCrashed,
@@ -89,6 +90,11 @@ def test_a_debugger_reaches_the_child() -> None:
         assert endpoints is not None and endpoints.title == "child"
         with urllib.request.urlopen(f"http://{endpoints.host}/json", timeout=20) as answer:
             assert json.load(answer)[0]["webSocketDebuggerUrl"] == endpoints.websocket_url
+
+
+def test_profiles_are_refused_in_words(rt: Runtime) -> None:
+    with pytest.raises(InspectorError, match="isolation='thread'"), rt.cpu_profile():
+        pass
 
 
 # --- deadlocks and states ---------------------------------------------------------------------------------------
