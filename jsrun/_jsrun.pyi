@@ -27,6 +27,7 @@ __all__ = [
     "StoreHandle",
     "StreamHandle",
     "check_import_map",
+    "confine",
     "live_isolates",
     "v8_version",
 ]

@@ -212,6 +212,7 @@ def stopped_stats(rt: Runtime) -> None:
         rt.get_stats()
 
 
+@pytest.mark.blocks_loop
 @pytest.mark.parametrize("kind", BUSY)
 @pytest.mark.loops("asyncio")
 async def test_killed_in_the_middle(rt: Runtime, kind: str) -> None:

@@ -73,8 +73,11 @@ mod linux {
             .handle_access(AccessFs::from_all(MOST))
             .map_err(unsupported)?;
         let network = if listen { AccessNet::ConnectTcp.into() } else { AccessNet::from_all(MOST) };
-        let mut created =
-            ruleset.handle_access(network).and_then(|ruleset| ruleset.scope(Scope::from_all(MOST))).and_then(Ruleset::create).map_err(unsupported)?;
+        let mut created = ruleset
+            .handle_access(network)
+            .and_then(|ruleset| ruleset.scope(Scope::from_all(MOST)))
+            .and_then(Ruleset::create)
+            .map_err(unsupported)?;
         for path in readable {
             let file = PathFd::new(path).map_err(|error| io::Error::new(io::ErrorKind::NotFound, error.to_string()))?;
             let mut rights = AccessFs::from_read(LEAST);
