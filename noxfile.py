@@ -145,4 +145,4 @@ def hostile(session: nox.Session) -> None:
     session.install(*group("test"))
     session.env["PYTHONSAFEPATH"] = "1"
     for tier in ("thread", "process", "confined"):
-        session.run("pytest", "tests/hostile", "--isolation", tier, *session.posargs)
+        session.run("pytest", "tests/hostile", "--isolation", tier, "--timeout", "300", *session.posargs)
