@@ -234,3 +234,13 @@ def schedules(session: nox.Session) -> None:
     install_checkout(session)
     session.install(*group("test"))
     session.run("pytest", "tests/test_schedules.py", "--hypothesis-profile=schedules", *session.posargs)
+
+
+@nox.session(default=False)
+def hostile(session: nox.Session) -> None:
+    """All hostile inputs on every tier: in threads, in child processes, in confined child processes. Ten minutes."""
+    install_checkout(session, "cli", "examples")
+    session.install(*group("test"))
+    session.env["PYTHONSAFEPATH"] = "1"
+    for tier in ("thread", "process", "confined"):
+        session.run("pytest", "tests/hostile", "--isolation", tier, "--timeout", "300", *session.posargs)

@@ -9,6 +9,7 @@ from ._context import close_default_runtime, get_default_runtime
 from ._fetch import FetchRequest, FetchResponse
 from ._httpx import HttpxFetch
 from ._inspector import InspectorConfig, InspectorEndpoints
+from ._isolation import ProcessIsolation
 from ._jsrun import JsFunction, JsPromise
 from ._pool import PoolStats, RuntimePool
 from ._profile import Coverage, CpuProfile, FunctionCoverage, FunctionTime, HeapSnapshot, ScriptCoverage
@@ -44,6 +45,7 @@ __all__ = [
     "JsUndefined",
     "JsWritable",
     "PoolStats",
+    "ProcessIsolation",
     "PyStreamSource",
     "ReactorStats",
     "Runtime",

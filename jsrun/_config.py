@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ._inspector import InspectorConfig
+from ._isolation import ProcessIsolation
 from ._jsrun import check_import_map
 from ._tracing import require
 from ._types import ConsoleMessage
@@ -62,7 +63,8 @@ class RuntimeConfig:
         fetch: async function that answers JavaScript's ``fetch``: gets a `FetchRequest`, returns a `FetchResponse`.
             Without it there is no ``fetch``. `HttpxFetch` is one.
         isolation: ``"thread"``: the isolate is a thread of this process. ``"process"``: it is in a child process, which
-            a crash of V8 ends instead of this one, and which can be killed; see `docs/guides/process-isolation.md`.
+            a crash of V8 ends instead of this one, and which can be killed; a `ProcessIsolation` also says what the
+            child may use. See `docs/guides/process-isolation.md`.
         max_process_memory: with ``isolation="process"``, bytes of memory that the child may have for itself.
         max_process_cpu: with ``isolation="process"``, seconds of processor time after which the kernel kills the child.
         snapshot: bytes of `SnapshotBuilder.build`, to start from. A snapshot is code: use only what you trust.
@@ -114,7 +116,7 @@ class RuntimeConfig:
     max_modules: int | None = None
     max_host_calls: int | None = None
     max_unhandled_rejections: int | None = None
-    isolation: Literal["thread", "process"] = "thread"
+    isolation: Literal["thread", "process"] | ProcessIsolation = "thread"
     max_process_memory: int | None = None
     max_process_cpu: int | None = None
     slow_evaluation: float | datetime.timedelta | None = None
@@ -189,14 +191,17 @@ class RuntimeConfig:
             object.__setattr__(self, "enable_console", True)
 
     def _check_isolation(self) -> None:
-        if self.isolation not in {"thread", "process"}:
-            raise ValueError(f"isolation must be 'thread' or 'process', got {self.isolation!r}")
-        if self.isolation == "process":
+        process = self.isolation if isinstance(self.isolation, ProcessIsolation) else None
+        if process is None and self.isolation not in ("thread", "process"):
+            raise ValueError(
+                f"isolation must be 'thread', 'process' or a jsrun.ProcessIsolation, got {self.isolation!r}"
+            )
+        if self.isolation != "thread":
+            for name in ("memory", "cpu"):
+                if getattr(process, name, None) is not None and getattr(self, f"max_process_{name}") is not None:
+                    raise ValueError(f"max_process_{name} is said by isolation=ProcessIsolation({name}=...) too")
             if self.buffers == "share":
                 raise ValueError("buffers='share' needs isolation='thread': processes do not see each other's memory")
-            for name in ("inspector", "fetch"):
-                if getattr(self, name) is not None:
-                    raise ValueError(f"{name} needs isolation='thread'")
         elif self.max_process_memory is not None or self.max_process_cpu is not None:
             raise ValueError("max_process_memory and max_process_cpu need isolation='process'")
 

@@ -148,6 +148,12 @@ def abandon(calls: Iterable[int]) -> None:
             _portal.call_on(loop, task.cancel)
 
 
+def task(call: int) -> asyncio.Task[None] | None:
+    """Return the task behind a call, if it has begun and not ended."""
+    known = _tasks.get(call)
+    return known() if known is not None else None
+
+
 def forget(call: int) -> asyncio.CancelledError:
     """Let go of a call whose task ended without a word; return what JavaScript is told."""
     _tasks.pop(call, None)

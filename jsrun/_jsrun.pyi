@@ -28,6 +28,7 @@ __all__ = [
     "StreamHandle",
     "census",
     "check_import_map",
+    "confine",
     "live_isolates",
     "v8_version",
 ]
@@ -37,6 +38,9 @@ def check_import_map(text: str) -> None:
 
 def census() -> dict[str, int]:
     """Return figures of what all isolates of the process share; see `jsrun.get_reactor_stats`."""
+
+def confine(readable: list[Path] | None, filter: bool, listen: bool) -> None:
+    """Give up all rights of this process but reading some files, or calculating."""
 
 def live_isolates() -> int:
     """Return how many isolate threads are alive in this process."""
@@ -192,6 +196,8 @@ class PackageFolder:
     def __new__(cls, root: str, conditions: list[str], node_env: str) -> Self: ...
     @property
     def root(self) -> Path: ...
+    @property
+    def options(self) -> tuple[list[str], str]: ...
     def resolve(self, specifier: str, referrer: str) -> tuple[str | None, str | None]: ...
 
 @final

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _host, _log
-from .._config import RuntimeConfig, Timeout, check_timeout
+from .._config import RuntimeConfig, Timeout
 from .._convert import Function
+from .._jsrun import PackageFolder
 from ..errors import JsrunError, RuntimeClosed, RuntimeCrashed, RuntimeTerminated
-from . import living, settings
+from . import fetching, living, settings
 from .border import HostBorder, Table
 from .counting import Counting
 from .frames import LARGEST, Kind
@@ -43,6 +44,8 @@ class ProcessIsolate(Counting, Places, Standing):
         self.table = Table()
         self.hosting = Hosting(self)
         self.closed = False
+        self.told = "open"
+        self._endpoints = None
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._alive_at = 0.0
@@ -50,6 +53,8 @@ class ProcessIsolate(Counting, Places, Standing):
         self._ending: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._forked = False
         self._watch = watch(options)
+        # Errors take several levels each; the child counts exactly.
+        self._depth = 4 * options.max_serialization_depth + 8
         self._limit = min(LARGEST, 8 * options.max_serialization_bytes + (1 << 20))
         self.link = Link(weakref.ref(self), self._limit)
         _host.listen(self.key, options)
@@ -66,7 +71,7 @@ class ProcessIsolate(Counting, Places, Standing):
         if loop is not None:
             isolate.offer_home(loop)
         try:
-            isolate.ask("create", "create", settings.pack(options), None, None)
+            isolate.ask("create", "create", settings.pack(options), fetching.desk(options), None)
         except BaseException:
             isolate.close(True)
             raise
@@ -77,17 +82,7 @@ class ProcessIsolate(Counting, Places, Standing):
         """Make an isolate; the operation ends when it is ready."""
         isolate = ProcessIsolate(options)
         isolate.offer_home(asyncio.get_running_loop())
-        return isolate, isolate.ask_async("create", "create", settings.pack(options), None, None)
-
-    @property
-    def id(self) -> int:
-        """The child's process number."""
-        return self.link.pid
-
-    @property
-    def key(self) -> int:
-        """What `jsrun._host` knows this isolate by; native ones are numbered upwards."""
-        return -1 - id(self)
+        return isolate, isolate.ask_async("create", "create", settings.pack(options), fetching.desk(options), None)
 
     # ---- operations ----------------------------------------------------------------------------------------------
 
@@ -144,23 +139,17 @@ class ProcessIsolate(Counting, Places, Standing):
     def set_module_loader(self, function: Callable[[str, str], Any] | None) -> None:
         self.ask("set_module_loader", "loader", None, function and Function(function, "module loader"), None)
 
+    def set_module_folder(self, folder: PackageFolder) -> None:
+        self.ask("set_module_loader", "folder", [str(folder.root), *folder.options], None, None)
+
     def register_stream(self, number: int, stream: object) -> Operation:
         return self.ask_async("create_js_stream_from_python", "register_stream", number, stream, None)
-
-    def snapshot(self, sources: list[tuple[bool, str, str]]) -> bytes:
-        raise NotImplementedError("snapshots are made by SnapshotBuilder, which has a process of its own")
 
     # ---- asking --------------------------------------------------------------------------------------------------
 
     def next_number(self) -> int:
         """Return the number of the next operation."""
         return next(self._numbers)
-
-    def seconds(self, timeout: Timeout) -> float | None:
-        """Return a timeout in seconds; the runtime's default for ``None``."""
-        check_timeout(timeout)
-        timeout = self.config.timeout if timeout is None else timeout
-        return settings.seconds(timeout)
 
     def begin(self, request: Request, verb: str, head: Any, payload: bytearray | None, **how: Any) -> None:
         """Send a request to the child."""
@@ -186,7 +175,12 @@ class ProcessIsolate(Counting, Places, Standing):
     def ask_async(self, what: str, verb: str, head: Any, body: Any, timeout: Timeout) -> Operation:
         """Ask for something; the operation ends with the answer."""
         seconds, given = self.seconds(timeout), settings.seconds(timeout)
-        payload = self._encode(body)
+        payload, ended = None, None
+        try:
+            payload = self._encode(body)
+        except (RuntimeClosed, RuntimeCrashed, RuntimeTerminated) as error:
+            # Who awaits it hears of it.
+            ended = error
 
         def begin() -> asyncio.Future[Any]:
             loop = asyncio.get_running_loop()
@@ -194,6 +188,8 @@ class ProcessIsolate(Counting, Places, Standing):
             request = Request(self, what, self.loop_port(loop))
             future = request.on_loop(loop, seconds)
             try:
+                if ended is not None:
+                    raise ended
                 self.begin(request, verb, head, payload, timeout=given)
             except JsrunError as error:
                 request.end(None, error)
@@ -220,7 +216,7 @@ class ProcessIsolate(Counting, Places, Standing):
             self._check()
         border = HostBorder(self)
         try:
-            return encode(body, border, limit=self._limit)
+            return encode(body, border, limit=self._limit, depth=self._depth)
         except BaseException:
             border.undo()
             raise
@@ -261,7 +257,7 @@ class ProcessIsolate(Counting, Places, Standing):
         """Answer a host call."""
         border = HostBorder(self)
         try:
-            payload = encode([returned, value], border, limit=self._limit)
+            payload = encode([returned, value], border, limit=self._limit, depth=self._depth)
         except Exception as error:
             border.undo()
             payload = encode([False, error], HostBorder(self))
@@ -313,7 +309,9 @@ class ProcessIsolate(Counting, Places, Standing):
             self.hosting.reported(kind, payload)
         else:
             self.link.taken(size)
-            if kind is Kind.ABANDON:
+            if kind is Kind.STATE:
+                self.take_state(decode(payload)[0])
+            elif kind is Kind.ABANDON:
                 self.hosting.abandoned(number)
             elif kind is Kind.DROP:
                 numbers = decode(payload)[0]
@@ -379,7 +377,7 @@ class ProcessIsolate(Counting, Places, Standing):
 
     def forget(self) -> None:
         """After a fork, in the new process."""
-        self._forked = True
+        self._forked = self.closed = True
         self._lock = threading.Lock()
         self.requests.clear()
         self.forget_places()

@@ -4,6 +4,7 @@ mod blocking;
 mod bridge;
 mod caller;
 mod config;
+mod confinement;
 mod convert;
 mod errors;
 mod feed;
@@ -31,6 +32,8 @@ mod _jsrun {
     use super::bridge::LoopBridge;
     #[pymodule_export]
     use super::config::check_import_map;
+    #[pymodule_export]
+    use super::confinement::confine;
     #[pymodule_export]
     use super::feed::{Chunks, Feed};
     #[pymodule_export]
