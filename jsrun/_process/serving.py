@@ -275,10 +275,10 @@ class Serving:
             self._probe = asyncio.ensure_future(self._find_out(list(self._running.values())))
 
     async def _idle(self) -> bool:
-        """Wait until JavaScript gives way, and say so."""
+        """Wait until JavaScript gives way, and say whether nothing but the host can wake it: no timer is set."""
         assert self._runtime is not None  # noqa: S101 - something has run
         await self._runtime._native.eval_async("0", float("inf"), None, None)
-        return True
+        return not any(self._runtime._native.stats()["timers"])
 
     async def _find_out(self, earlier: list[Any]) -> None:
         assert self._runtime is not None  # noqa: S101 - something has run

@@ -75,6 +75,13 @@ pub enum Kind {
 #[derive(Debug, Default)]
 pub struct Timers(pub [AtomicU32; 2]);
 
+impl Timers {
+    /// Whether one is set.
+    pub(crate) fn any(&self) -> bool {
+        self.0.iter().any(|count| count.load(Ordering::Relaxed) > 0)
+    }
+}
+
 /// Streams of one direction.
 #[derive(Debug, Default)]
 pub struct StreamCounters {

@@ -270,6 +270,10 @@ impl State {
 
     /// Ends blocking operations that wait for a loop which they themselves block: every host call in flight is a task of that loop.
     pub(crate) fn end_blocked(&self) {
+        // A timer may settle what they wait for.
+        if self.shared.counters.timers.any() {
+            return;
+        }
         let blocked: Vec<_> = {
             let calls = self.calls.borrow();
             let live = self.live.borrow();
