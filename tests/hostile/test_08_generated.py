@@ -1,4 +1,4 @@
-"""Hostile inputs 81 and 82: values out of a generator, on every way from JavaScript to Python (`JSRUN_HOSTILE_EXAMPLES` says how many), and keys."""
+"""Hostile inputs 81 to 83: values out of a generator (`JSRUN_HOSTILE_EXAMPLES` says how many), keys, errors in errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Hostile:
                 max_heap_size=128 << 20,
                 max_buffer_bytes=64 << 20,
                 enable_console=True,
-                on_console=lambda message: str(message),
+                on_console=lambda message: message.text,
                 on_unhandled_rejection=lambda error: str(error),
             )
             self.rt.bind_function("host", lambda *values: len(values))
@@ -131,3 +131,26 @@ def test_82_keys_that_python_cannot_tell_apart(rt: Runtime) -> None:
     few = rt.eval("new Set(Array.from({ length: 1000 }, (_, i) => BigInt(i) * 2n ** 70n))")
     assert few == {i << 70 for i in range(1000)}
     assert rt.eval("new Map([[2n ** 70n, 1], [2n ** 71n, 2]])") == {1 << 70: 1, 1 << 71: 2}
+
+
+@pytest.mark.parametrize("leave", ["{0}", "throw {0}", "Promise.reject({0})", "host({0})", "[{0}, {0}]"])
+@pytest.mark.parametrize(
+    "cause", ["[e]", "({ e })", "new Map([[e, e]])", "new Proxy([e], {})", "[[new Error('y', { cause: [e] })]]"]
+)
+def test_83_an_error_in_its_own_cause(rt: Runtime, leave: str, cause: str) -> None:
+    """Found by 81: the cycle ran through errors and values without end, and took the process along."""
+    rt.bind_function("host", lambda value: 0)
+    code = f"{{ const e = new Error('x'); e.cause = {cause}; {leave.format('e')} }}"
+    try:
+        found = rt.eval(code)
+    except JavaScriptError as error:
+        found = error
+    errors = found if isinstance(found, list) else [found]
+    assert all(error == 0 or (error.name, error.message) == ("Error", "x") for error in errors)
+
+
+def test_83_errors_whose_causes_are_made_as_they_are_asked_for(rt: Runtime) -> None:
+    code = "const make = () => { const e = new Error('x'); Object.defineProperty(e, 'cause', { get: () => [make()] }); return e }; make()"
+    assert rt.eval(code).message == "x"
+    aggregate = rt.eval("const a = new AggregateError([]); a.errors = [[a], a]; [a]")
+    assert isinstance(aggregate[0], JavaScriptError)

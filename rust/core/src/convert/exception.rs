@@ -1,5 +1,6 @@
 //! Thrown values: JavaScript error to `JsException`, and back.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use deno_core::v8;
@@ -9,6 +10,7 @@ use super::from_v8;
 use crate::engine::State;
 use crate::error::{Frame, JsException, SourceLine};
 use crate::source_maps::{Place, original, rewrite};
+use crate::value::Value;
 
 /// Longest `cause` chain and widest `errors` list that is taken apart.
 const MOST_CAUSES: usize = 16;
@@ -34,15 +36,38 @@ pub(crate) fn describe<'s>(
     exception
 }
 
+/// A thrown value, or a cause, that is no error. What errors inside of it were caused by is no longer converted if it is no error: a cycle through errors and
+/// values would have no end, for each conversion begins with a depth of its own.
+fn value_of<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, thrown: v8::Local<'s, v8::Value>) -> Option<Value> {
+    let _inside = Inside::enter(&state.in_thrown_value)?;
+    from_v8(scope, state, thrown).ok()
+}
+
+/// Resets a flag when it goes, also by a panic.
+struct Inside<'a>(&'a Cell<bool>);
+
+impl<'a> Inside<'a> {
+    /// Sets the flag; nothing if it is set.
+    fn enter(flag: &'a Cell<bool>) -> Option<Self> {
+        (!flag.replace(true)).then(|| Self(flag))
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
 fn describe_at<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, thrown: v8::Local<'s, v8::Value>, level: usize) -> JsException {
     let is_error = thrown.is_native_error();
     let Ok(object) = v8::Local::<v8::Object>::try_from(thrown) else {
-        return JsException { message: plain_text(scope, thrown), value: from_v8(scope, state, thrown).ok(), ..Default::default() };
+        return JsException { message: plain_text(scope, thrown), value: value_of(scope, state, thrown), ..Default::default() };
     };
     let name = text_property(scope, object, "name");
     let message = text_property(scope, object, "message");
     if !is_error && (name.is_none() || message.is_none()) {
-        return JsException { message: plain_text(scope, thrown), value: from_v8(scope, state, thrown).ok(), ..Default::default() };
+        return JsException { message: plain_text(scope, thrown), value: value_of(scope, state, thrown), ..Default::default() };
     }
     let (frames, maps) = frames(scope, state, thrown);
     let mut exception = JsException {

@@ -124,6 +124,8 @@ pub(crate) struct State {
     pub(super) heap_blamed: Cell<bool>,
     /// Microtask checkpoints on the stack.
     pub(super) checkpoints: Cell<u32>,
+    /// A thrown value that is no error is being converted.
+    pub(crate) in_thrown_value: Cell<bool>,
 }
 
 /// The state of the isolate that owns `scope`.
@@ -193,6 +195,7 @@ impl State {
             inspection: Inspection::default(),
             heap_blamed: Cell::default(),
             checkpoints: Cell::default(),
+            in_thrown_value: Cell::default(),
         }
     }
 
