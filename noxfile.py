@@ -136,3 +136,17 @@ def wheel(session: nox.Session) -> None:
     shutil.rmtree(ROOT / "dist", ignore_errors=True)
     session.env.setdefault("CARGO_TARGET_DIR", str(ROOT / "target"))
     session.run("python", "-m", "build", "--wheel", "--outdir", "dist", ".")
+
+
+@nox.session(default=False)
+def wpt(session: nox.Session) -> None:
+    """web-platform-tests without a page, from a source package of Debian's; `-- --update` keeps the results."""
+    install_checkout(session)
+    session.run("python", "tests/wpt/run.py", *session.posargs)
+
+
+@nox.session(default=False)
+def snapshots(session: nox.Session) -> None:
+    """Three libraries from a snapshot, against evaluating them; needs npm."""
+    install_checkout(session)
+    session.run("python", "benchmarks/snapshots/run.py", *session.posargs)

@@ -1,4 +1,4 @@
-"""Where web-platform-tests come from: Debian's source package of Node.js carries the parts that need no page, and apt fetches it."""
+"""Where web-platform-tests come from: Debian's source package of Node.js carries parts of them, and apt fetches it."""
 
 from __future__ import annotations
 

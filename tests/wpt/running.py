@@ -17,7 +17,7 @@ HARNESS = "resources/testharness.js"
 # What the suite's own server answers with the request's body.
 ECHO = "/fetch/api/resources/echo-content.py"
 # Seconds for one case, and for one that says it is long.
-SHORT, LONG = 10.0, 60.0
+SHORT, LONG = 10.0, 30.0
 
 
 @dataclass

@@ -25,7 +25,6 @@ AREAS = {
     "time": "hr-time",
     "user timing": "user-timing",
     "Web IDL": "webidl/ecmascript-binding",
-    "data: URLs": "fetch/data-urls",
 }
 
 META = re.compile(r"^// *META: *([a-z]+)=(.*)$", re.MULTILINE)
@@ -58,10 +57,10 @@ def cases(tree: Path, area: str) -> Iterator[Case]:
 
 
 def variants(area: str, path: str, source: str) -> Iterator[Case]:
-    """One file's cases, from its text.
+    r"""One file's cases, from its text.
 
     Example:
-        >>> source = "// META: script=resources/a.js\\n// META: variant=?1\\n// META: variant=?2\\n"
+        >>> source = "// META: script=resources/a.js\n// META: variant=?1\n// META: variant=?2\n"
         >>> [(case.name, case.scripts) for case in variants("url", "url/x.any.js", source)]
         [('url/x.any.js?1', ('url/resources/a.js',)), ('url/x.any.js?2', ('url/resources/a.js',))]
     """
