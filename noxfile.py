@@ -64,7 +64,7 @@ def rust_tests(session: nox.Session) -> None:
 
 def python_tests(session: nox.Session) -> None:
     """Run pytest against the installed wheel, away from the package's sources."""
-    install_checkout(session, "cli", "examples")
+    install_checkout(session, "cli", "examples", "playground")
     session.install(*group("test"))
     # The console script, and safe paths in child processes: the tests see the installed wheel, not the sources.
     session.env["PYTHONSAFEPATH"] = "1"
@@ -95,7 +95,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Strict types, and the native module against its stub."""
-    install_checkout(session, "cli", "examples")
+    install_checkout(session, "cli", "examples", "playground")
     session.install(*group("lint"), *group("test"))
     session.run("mypy")
     session.run("stubtest", "jsrun._jsrun")
@@ -150,3 +150,14 @@ def snapshots(session: nox.Session) -> None:
     """Three libraries from a snapshot, against evaluating them; needs npm."""
     install_checkout(session)
     session.run("python", "benchmarks/snapshots/run.py", *session.posargs)
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """The documentation site into site/, with warnings as errors; `-- --serve` shows it and follows changes."""
+    session.install(*group("docs"))
+    session.env["NO_MKDOCS_2_WARNING"] = "1"
+    if "--serve" in session.posargs:
+        session.run("mkdocs", "serve", *[word for word in session.posargs if word != "--serve"])
+    else:
+        session.run("mkdocs", "build", "--strict", *session.posargs)

@@ -12,10 +12,11 @@ from ._inspector import InspectorConfig, InspectorEndpoints
 from ._jsrun import JsFunction, JsPromise
 from ._pool import PoolStats, RuntimePool
 from ._profile import Coverage, CpuProfile, FunctionCoverage, FunctionTime, HeapSnapshot, ScriptCoverage
+from ._reactor import ReactorStats, get_reactor_stats
 from ._runtime import Runtime
 from ._snapshot import SnapshotBuilder
 from ._source import PyStreamSource
-from ._stats import RuntimeStats
+from ._stats import InterruptStats, RuntimeStats
 from ._stream import JsStream, JsWritable
 from ._types import ConsoleMessage, JsMap, JsRegExp, JsUndefined, undefined
 from .errors import *  # noqa: F403 - every exception is public
@@ -34,6 +35,7 @@ __all__ = [
     "HttpxFetch",
     "InspectorConfig",
     "InspectorEndpoints",
+    "InterruptStats",
     "JsFunction",
     "JsMap",
     "JsPromise",
@@ -43,6 +45,7 @@ __all__ = [
     "JsWritable",
     "PoolStats",
     "PyStreamSource",
+    "ReactorStats",
     "Runtime",
     "RuntimeConfig",
     "RuntimePool",
@@ -56,6 +59,7 @@ __all__ = [
     "eval",
     "eval_async",
     "get_default_runtime",
+    "get_reactor_stats",
     "share",
     "transfer",
     "undefined",

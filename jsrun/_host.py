@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
-from . import _portal
+from . import _log, _portal
 from ._types import ConsoleMessage
 from .errors import DeadlockError, JavaScriptError, UnhandledRejectionWarning
 
@@ -160,13 +160,15 @@ def listen(isolate: int, config: Any) -> None:
         _listeners[isolate] = config
 
 
-def report(isolate: int, error: JavaScriptError, of_promise: bool) -> None:
-    """Tell the user of an unhandled rejection, or of an exception in a timer."""
+def report(isolate: int, error: JavaScriptError, of_promise: bool, number: int | None = None) -> None:
+    """Tell the user of an unhandled rejection, or of an exception in a timer; the log gets the runtime's ``number``."""
     config = _listeners.get(isolate)
+    what = "unhandled promise rejection" if of_promise else "uncaught exception"
+    handled = config is not None and config.on_unhandled_rejection is not None
+    _log.rejection(isolate if number is None else number, error, what, handled)
     if config is not None and config.on_unhandled_rejection is not None:
         config.on_unhandled_rejection(error)
         return
-    what = "unhandled promise rejection" if of_promise else "uncaught exception"
     warnings.warn(f"{what}: {error}", UnhandledRejectionWarning, stacklevel=2)
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "PackageFolder",
     "StoreHandle",
     "StreamHandle",
+    "census",
     "check_import_map",
     "live_isolates",
     "v8_version",
@@ -33,6 +34,9 @@ __all__ = [
 
 def check_import_map(text: str) -> None:
     """Raise `ValueError` for a text that is no import map; the message says where."""
+
+def census() -> dict[str, int]:
+    """Return figures of what all isolates of the process share; see `jsrun.get_reactor_stats`."""
 
 def live_isolates() -> int:
     """Return how many isolate threads are alive in this process."""
@@ -68,7 +72,7 @@ class JsFunction:
         that is there at once is returned, and a result that is still pending comes back as an awaitable.
 
         Args:
-            *args: positional arguments, converted as `docs/values.md` says.
+            *args: positional arguments, converted as `docs/concepts/values.md` says.
             timeout: seconds (int, float) or a timedelta; the runtime's default when ``None``.
             cpu_timeout: the same for time on the runtime's thread, without what JavaScript waits.
 

@@ -75,7 +75,7 @@ class ModuleMethods:
         Raises:
             ModuleError: a module cannot be resolved, loaded or compiled; names specifier and referrer.
             JavaScriptError: a module threw, or an import asks for an export that is not there.
-            JavaScriptTimeout, RuntimeClosed and the others of `eval`.
+            JavaScriptTimeout, RuntimeClosed: as of `eval`, and so are the others.
         """
         return JsModule._from_native(
             specifier, self._native.eval_module(check_specifier(specifier), timeout, cpu_timeout)

@@ -16,7 +16,7 @@ class FileSystemLoader:
     Hand it to `Runtime.set_module_loader`; any number of runtimes may share one. Modules are called by their path from
     the folder (``src/main.js``); specifiers mean what they mean in Node.js: ``exports`` and ``imports`` with
     conditions, subpaths, ``type`` of ``package.json``, CommonJS. Nothing leaves the folder, neither by ``..`` nor by a
-    symbolic link, and JavaScript does not learn where it is. See `docs/packages.md`.
+    symbolic link, and JavaScript does not learn where it is. See `docs/guides/packages.md`.
 
     Args:
         root: the folder: a str or a path.

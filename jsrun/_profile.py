@@ -235,7 +235,8 @@ class FunctionCoverage:
     Args:
         name: its name; empty for a script as a whole, and for functions without one.
         count: how often it was called.
-        start, end: its place in the source, in UTF-16 units.
+        start: where it begins in the source, in UTF-16 units.
+        end: where it ends there.
         uncovered: parts of it that did not run, as pairs of start and end.
     """
 

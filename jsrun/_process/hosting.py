@@ -221,7 +221,7 @@ class Hosting:
         if not (isinstance(parts, list) and len(parts) == 2 and isinstance(parts[0], JavaScriptError)):
             self._isolate.link.kill("it broke the protocol (a malformed rejection)")
             return
-        _host.report(self._isolate.key, parts[0], bool(parts[1]))
+        _host.report(self._isolate.key, parts[0], bool(parts[1]), self._isolate.id)
 
 
 def _unraisable(error: BaseException, what: object) -> None:

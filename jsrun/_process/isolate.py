@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import os
 import threading
 import time
 import weakref
 from collections.abc import Callable
 from typing import Any
 
-from .. import _host
+from .. import _host, _log
 from .._config import RuntimeConfig, Timeout, check_timeout
 from .._convert import Function
-from .._stats import Figures
 from ..errors import JsrunError, RuntimeClosed, RuntimeCrashed, RuntimeTerminated
-from . import settings
+from . import living, settings
 from .border import HostBorder, Table
+from .counting import Counting
 from .frames import LARGEST, Kind
 from .hosting import REPORTS, Hosting
 from .link import Link, crash
@@ -27,15 +26,15 @@ from .reading import decode
 from .settings import limit
 from .standing import Standing
 from .waiting import GRACE, Operation, Request
+from .watching import watch
 from .wire import WireError
 from .writing import encode
 
 # Seconds that a blocking `close` waits for the kernel to end the child.
 _CLOSE_WAIT = 5.0
-_all: weakref.WeakSet[ProcessIsolate] = weakref.WeakSet()
 
 
-class ProcessIsolate(Places, Standing):
+class ProcessIsolate(Counting, Places, Standing):
     """One V8 isolate in a process of its own."""
 
     def __init__(self, options: RuntimeConfig) -> None:
@@ -50,11 +49,11 @@ class ProcessIsolate(Places, Standing):
         self._end: Callable[[tuple[str, ...]], JsrunError] | None = None
         self._ending: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._forked = False
-        self._kinds = [0, 0, 0, 0, 0]
+        self._watch = watch(options)
         self._limit = min(LARGEST, 8 * options.max_serialization_bytes + (1 << 20))
         self.link = Link(weakref.ref(self), self._limit)
         _host.listen(self.key, options)
-        _all.add(self)
+        living.enter(self)
         self.link.start()
 
     # ---- making --------------------------------------------------------------------------------------------------
@@ -93,30 +92,42 @@ class ProcessIsolate(Places, Standing):
     # ---- operations ----------------------------------------------------------------------------------------------
 
     def eval(self, code: str, timeout: Timeout, cpu_timeout: Timeout, filename: str | None) -> Any:
-        self._count(1)
+        self._count("eval_sync")
         return self.ask("eval", "eval", [_source(code), filename, limit(cpu_timeout)], None, timeout)
 
     def eval_async(self, code: str, timeout: Timeout, cpu_timeout: Timeout, filename: str | None) -> Operation:
-        self._count(2)
+        self._count("eval_async")
         return self.ask_async("eval_async", "eval", [_source(code), filename, limit(cpu_timeout)], None, timeout)
 
     def eval_module(self, specifier: str, timeout: Timeout, cpu_timeout: Timeout) -> Any:
+        self._count("eval_module_sync")
         return self.ask("eval_module", "module", [specifier, limit(cpu_timeout)], None, timeout)
 
     def eval_module_async(self, specifier: str, timeout: Timeout, cpu_timeout: Timeout) -> Operation:
+        self._count("eval_module_async")
         return self.ask_async("eval_module_async", "module", [specifier, limit(cpu_timeout)], None, timeout)
 
     def call(self, number: int, args: tuple[Any, ...], timeout: Timeout) -> Any:
         """Call a JavaScript function as `JsFunction.__call__` does."""
-        self._count(3)
+        self._count("call_function_sync")
         if asyncio._get_running_loop() is None:
             return self.ask("call", "call", [number, True], list(args), timeout)
         return self._call_from_loop(asyncio.get_running_loop(), number, args, timeout)
 
     def call_async(self, number: int, args: tuple[Any, ...], timeout: Timeout) -> Operation:
         """Call a JavaScript function as `JsFunction.call_async` does."""
-        self._count(4)
+        self._count("call_function_async")
         return self.ask_async("call_async", "call", [number, True], list(args), timeout)
+
+    def wait(self, number: int, timeout: Timeout) -> Any:
+        """Drive a JavaScript promise to its end, blocking."""
+        self._count("await_promise_sync")
+        return self.ask("promise", "await", number, None, timeout)
+
+    def wait_async(self, number: int) -> Operation:
+        """Drive a JavaScript promise to its end."""
+        self._count("await_promise_async")
+        return self.ask_async("promise", "await", number, None, None)
 
     def bind(self, name: str, value: object) -> None:
         self.ask("bind", "bind", name, value, None)
@@ -160,6 +171,8 @@ class ProcessIsolate(Places, Standing):
         with self._lock:
             self._check()
             self.requests[request.number] = request
+        if self._watch is not None:
+            self._watch.begin(request, verb, head, how.get("blocking", False))
         self.link.send(Kind.REQUEST, request.number, message)
 
     def ask(self, what: str, verb: str, head: Any, body: Any, timeout: Timeout) -> Any:
@@ -218,10 +231,6 @@ class ProcessIsolate(Places, Standing):
             raise RuntimeClosed("the process forked; create a new runtime in the child")
         if self._end is not None:
             raise self._end(())
-
-    def _count(self, kind: int) -> None:
-        self._kinds[kind - 1] += 1
-        self._kinds[4] = kind
 
     # ---- answers -------------------------------------------------------------------------------------------------
 
@@ -315,11 +324,14 @@ class ProcessIsolate(Places, Standing):
     def ended(self, status: int | None, why: str) -> None:
         """End everything: the child is gone."""
         with self._lock:
+            crashed = self._end is None
             if self._end is None:
                 self._end = lambda in_flight: self._crash(status, why, in_flight)
             requests = list(self.requests.values())
             self.requests.clear()
         names = tuple(request.what for request in requests)
+        if crashed:
+            _log.crashed(self._end(names))
         for request in requests:
             error = self._end(names)
             request.arrived = True
@@ -365,11 +377,6 @@ class ProcessIsolate(Places, Standing):
         if not self._forked:
             self.link.kill(why)
 
-    def stats(self) -> Figures:
-        figures: Figures = self.ask("get_stats", "stats", None, None, GRACE)
-        figures["kinds"], figures["last_kind"] = self._kinds[:4], self._kinds[4]
-        return figures
-
     def forget(self) -> None:
         """After a fork, in the new process."""
         self._forked = True
@@ -388,12 +395,3 @@ def _source(code: object) -> str:
     if not isinstance(code, str):
         raise TypeError(f"code must be a str, got {type(code)}")
     return code
-
-
-def _forget_after_fork() -> None:
-    for isolate in list(_all):
-        isolate.forget()
-    _all.clear()
-
-
-os.register_at_fork(after_in_child=_forget_after_fork)

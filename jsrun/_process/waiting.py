@@ -17,6 +17,7 @@ from .. import _portal
 
 if TYPE_CHECKING:
     from .isolate import ProcessIsolate
+    from .watching import Watched
 
 # Messages that a loop takes before it gets its turn.
 _BATCH: Final = 256
@@ -123,6 +124,8 @@ class Request:
         self.later: LoopPort | None = None
         self.number = isolate.next_number()
         self.context = contextvars.copy_context()
+        #: Somebody wants to hear of its end.
+        self.watched: Watched | None = None
         #: The link's thread has the answer.
         self.arrived = False
         self.pending = False
@@ -157,6 +160,8 @@ class Request:
         self.value, self.error = value, error
         if self.timer is not None:
             self.timer.cancel()
+        if self.watched is not None:
+            self.watched.end(error)
         future, self.future = self.future, None
         if future is None or future.done():
             return
@@ -186,7 +191,7 @@ class Request:
     def _future_done(self, future: asyncio.Future[Any]) -> None:
         if not self.done and future.cancelled():
             self.future = None
-            self.end(None, None)
+            self.end(None, asyncio.CancelledError())
             self.isolate.cancel(self)
 
     def _overdue(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -203,10 +208,14 @@ class Request:
             while not self.done and not self.pending:
                 if not port.run_one(patience):
                     patience = self.isolate.overdue(self) or None
-        except BaseException:
-            self.end(None, None)
+        except BaseException as error:
+            self.end(None, error)
+            self.error = None
             self.isolate.cancel(self)
             raise
+        finally:
+            if self.watched is not None:
+                self.watched.leave()
         if self.error is not None:
             try:
                 raise self.error

@@ -37,9 +37,14 @@ pub enum Cause {
     Lost = 7,
     /// Used up its time on the isolate's thread.
     CpuTimeout = 8,
+    /// Given up by a signal, such as Ctrl-C, while its caller blocked.
+    Interrupted = 9,
 }
 
 impl Cause {
+    /// One more than the largest.
+    pub(crate) const COUNT: usize = 10;
+
     fn from_u8(code: u8) -> Option<Self> {
         Some(match code {
             1 => Self::Timeout,
@@ -50,6 +55,7 @@ impl Cause {
             6 => Self::Unreachable,
             7 => Self::Lost,
             8 => Self::CpuTimeout,
+            9 => Self::Interrupted,
             _ => return None,
         })
     }
@@ -265,7 +271,7 @@ impl Ticket {
     pub fn error_for(&self, cause: Cause, heap_limit: usize) -> Error {
         match cause {
             Cause::Timeout => Error::Timeout(self.deadline.map_or(Duration::ZERO, |(_, limit)| limit)),
-            Cause::Cancelled => Error::Cancelled,
+            Cause::Cancelled | Cause::Interrupted => Error::Cancelled,
             Cause::CpuTimeout => Error::CpuTimeout(self.cpu.unwrap_or_default()),
             Cause::HeapLimit => Error::HeapLimit { limit: heap_limit, condemned: None },
             Cause::Terminated => Error::Terminated,

@@ -7,6 +7,7 @@ mod config;
 mod convert;
 mod errors;
 mod feed;
+mod figures;
 mod folder;
 mod function;
 mod host;
@@ -18,6 +19,7 @@ mod operation;
 mod stream;
 mod table;
 mod timeout;
+mod watch;
 
 use pyo3::prelude::*;
 
@@ -31,13 +33,15 @@ mod _jsrun {
     #[pymodule_export]
     use super::feed::{Chunks, Feed};
     #[pymodule_export]
+    use super::figures::{census, live_isolates, v8_version};
+    #[pymodule_export]
     use super::folder::PackageFolder;
     #[pymodule_export]
     use super::function::{JsFunction, JsPromise};
     #[pymodule_export]
     use super::inspector::InspectorSession;
     #[pymodule_export]
-    use super::isolate::{Isolate, live_isolates, v8_version};
+    use super::isolate::Isolate;
     #[pymodule_export]
     use super::memory::StoreHandle;
     #[pymodule_export]

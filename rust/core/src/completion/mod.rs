@@ -3,4 +3,5 @@
 mod queue;
 mod wake;
 
+pub(crate) use queue::open_queues;
 pub use queue::{Queue, Waited};

@@ -17,6 +17,13 @@ use super::wake::Wake;
 use crate::reply::Item;
 use crate::spin::Spin;
 
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Queues that are open in this process.
+pub(crate) fn open_queues() -> usize {
+    OPEN.load(Ordering::Relaxed)
+}
+
 /// A multi-producer queue with one wake-up descriptor.
 #[derive(Debug)]
 pub struct Queue {
@@ -47,12 +54,14 @@ impl Queue {
     /// # Errors
     /// The operating system's, when no descriptor is left.
     pub fn new() -> io::Result<Self> {
+        let wake = Wake::new()?;
+        OPEN.fetch_add(1, Ordering::Relaxed);
         Ok(Self {
             items: Mutex::new(Some(VecDeque::new())),
             len: AtomicUsize::new(0),
             armed: AtomicBool::new(false),
             blockers: AtomicUsize::new(0),
-            wake: Wake::new()?,
+            wake,
         })
     }
 
@@ -169,6 +178,9 @@ impl Queue {
     /// Closes the queue; what was queued is dropped here, on the caller's thread, and later pushes are refused.
     pub fn close(&self) -> Vec<Item> {
         let items = self.items.lock().take();
+        if items.is_some() {
+            OPEN.fetch_sub(1, Ordering::Relaxed);
+        }
         self.len.store(0, Ordering::Release);
         items.map(Vec::from).unwrap_or_default()
     }
@@ -176,5 +188,14 @@ impl Queue {
     /// Whether [`Queue::close`] was called.
     pub fn is_closed(&self) -> bool {
         self.items.lock().is_none()
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // No lock: in a forked child it may be held by a thread that does not exist there.
+        if self.items.get_mut().is_some() {
+            OPEN.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }

@@ -197,12 +197,19 @@ impl State {
         {
             *condemned = Some(self.shared.stopped() == Some(Cause::HeapLimit));
         }
-        if self.live.borrow_mut().remove(&ticket.id).is_some() {
+        let mut live = self.live.borrow_mut();
+        if live.remove(&ticket.id).is_some() {
+            self.shared.counters.live_changed(live.len());
             self.shared.cpu.remove(ticket);
         }
+        drop(live);
         self.shared.unwatch(ticket);
         if ticket.stop.get().is_some() {
             self.abandon_calls(ticket.id);
+        }
+        if matches!(outcome, Err(Error::Terminated)) {
+            // Found on the stack: nobody has marked it.
+            self.shared.mark_stop(ticket, Cause::Terminated);
         }
         ticket.answer(outcome);
     }
@@ -242,7 +249,7 @@ impl State {
         let tickets: Vec<_> = self.live.borrow().values().cloned().collect();
         for ticket in tickets {
             drop(self.take_pending(ticket.id));
-            ticket.stop.set(cause);
+            self.shared.mark_stop(&ticket, cause);
             self.finish(&ticket, Err(self.shared.refusal(&ticket, cause)));
         }
     }
@@ -251,6 +258,9 @@ impl State {
     pub(crate) fn end_unreachable(&self, cause: Cause) {
         for op in self.unreachable.take() {
             if let Some(Pending { ticket, .. }) = self.take_pending(op) {
+                if ticket.stop.get().is_none() {
+                    self.shared.counters.stopped(cause);
+                }
                 // What was stopped may be what would have settled it.
                 let cause = ticket.stop.get().unwrap_or(cause);
                 self.finish(&ticket, Err(self.error_for(&ticket, cause)));

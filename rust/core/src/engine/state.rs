@@ -49,6 +49,8 @@ pub(crate) struct State {
     pub(crate) mailbox: flume::Receiver<Message>,
     /// Entries into JavaScript on this thread's stack, innermost last.
     pub(super) entries: RefCell<Vec<Entry>>,
+    /// When the outermost of them was made.
+    pub(super) entered: Cell<std::time::Instant>,
     /// Operations that were accepted and have not ended.
     pub(super) live: RefCell<HashMap<OpId, Arc<Ticket>>>,
     /// Operations that wait for a promise.
@@ -159,6 +161,7 @@ impl State {
             console: Arc::new(Flood::new(CONSOLE)),
             reports: Arc::new(Flood::new(reports)),
             entries: RefCell::default(),
+            entered: Cell::new(std::time::Instant::now()),
             live: RefCell::default(),
             pending: RefCell::default(),
             unreachable: Rc::default(),
@@ -359,6 +362,7 @@ impl State {
     ) {
         let queue = home.or_else(|| owner.and_then(|id| self.live.borrow().get(&id).map(|ticket| Arc::clone(ticket.queue()))));
         self.calls.borrow_mut().insert(call, Expected { resolver, owner, queue });
+        self.count_calls(0);
     }
 
     /// Tells the host that the coroutines an operation awaited are no longer wanted.

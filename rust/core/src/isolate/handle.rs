@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::message::InlineHost;
+use super::root::Alive;
 use super::shared::Shared;
-use super::{root, thread};
+use super::thread::Tenancy;
+use super::{root, stock, thread};
 use crate::config::Config;
 use crate::error::Error;
 use crate::reply::Ticket;
@@ -78,7 +80,9 @@ impl Start {
         reactor.spawn(crate::limits::watch_isolate(Arc::downgrade(&shared)));
         let unstarted = Arc::clone(&shared);
         crate::inspector::offer(&shared).inspect_err(|_| unstarted.mark_finished())?;
-        root::start(name, Box::new(move || thread::body(&shared, mailbox, ready, fetch))).map_err(|error| {
+        let tenancy = Tenancy { shared, mailbox, ready, fetch, alive: Alive::count() };
+        let Err(tenancy) = stock::take(tenancy) else { return Ok(()) };
+        root::start(name, Box::new(move || thread::body(tenancy, None))).map_err(|error| {
             unstarted.mark_finished();
             Error::Resource(error)
         })

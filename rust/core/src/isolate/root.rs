@@ -34,13 +34,34 @@ pub fn is_forked() -> bool {
     FORKED.load(Ordering::Relaxed)
 }
 
+/// Whether V8 was started.
+pub(super) fn is_started() -> bool {
+    ROOT.get().is_some()
+}
+
 /// V8's version.
 #[must_use]
 pub fn v8_version() -> &'static str {
     deno_core::v8::VERSION_STRING
 }
 
-/// Isolate threads alive in this process.
+/// Counts an isolate that is somebody's.
+pub(super) struct Alive(());
+
+impl Alive {
+    pub(super) fn count() -> Self {
+        LIVE.fetch_add(1, Ordering::AcqRel);
+        Self(())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Isolates alive in this process.
 #[must_use]
 pub fn live_isolates() -> usize {
     LIVE.load(Ordering::Acquire)
@@ -66,15 +87,7 @@ fn root() -> io::Result<&'static flume::Sender<Start>> {
         deno_core::v8::V8::set_flags_from_string(V8_FLAGS);
         JsRuntime::init_platform(None);
         while let Ok(start) = receiver.recv() {
-            LIVE.fetch_add(1, Ordering::AcqRel);
-            let job = start.job;
-            let spawned = std::thread::Builder::new().name(start.name).stack_size(STACK).spawn(move || {
-                job();
-                LIVE.fetch_sub(1, Ordering::AcqRel);
-            });
-            if spawned.is_err() {
-                LIVE.fetch_sub(1, Ordering::AcqRel);
-            }
+            let spawned = std::thread::Builder::new().name(start.name).stack_size(STACK).spawn(start.job);
             let _ = start.started.send(spawned.map(drop));
         }
     })?;
@@ -85,8 +98,16 @@ fn root() -> io::Result<&'static flume::Sender<Start>> {
 
 /// Starts `job` on a new thread below the root.
 pub(super) fn start(name: String, job: Job) -> io::Result<()> {
+    begin(name, job)?.recv().map_err(|_| lost())?
+}
+
+/// The same without waiting: what comes of it is told later.
+pub(super) fn begin(name: String, job: Job) -> io::Result<flume::Receiver<io::Result<()>>> {
     let (started, answer) = flume::bounded(1);
-    let lost = || io::Error::other("the v8-root thread is gone");
     root()?.send(Start { name, job, started }).map_err(|_| lost())?;
-    answer.recv().map_err(|_| lost())?
+    Ok(answer)
+}
+
+fn lost() -> io::Error {
+    io::Error::other("the v8-root thread is gone")
 }

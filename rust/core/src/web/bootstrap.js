@@ -173,6 +173,7 @@ ObjectDefineProperty(globalThis, "__jsrun_setup__", {
   configurable: true,
   value: (offered) => {
     host = offered;
+    timers.tell(offered === null ? null : offered.timers);
     if (offered !== null) {
       performance.setTimeOrigin();
       if (offered.inspected) {
