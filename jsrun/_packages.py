@@ -24,7 +24,7 @@ class FileSystemLoader:
             ``"browser"``.
         node_env: ``process.env.NODE_ENV`` of CommonJS files.
         env: what JavaScript sees as ``process.env``, besides ``NODE_ENV``. With it, even empty, `set_module_loader`
-            makes a global ``process``, which ES modules and scripts see; without it only CommonJS files see one.
+            makes a global ``process``, which ES modules and scripts see too; without it only CommonJS files see one.
             Nothing of Python's own environment is in it.
 
     Raises:
