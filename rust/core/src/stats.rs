@@ -1,7 +1,7 @@
 //! Figures of one isolate: counted where things happen, read from any thread without waiting for the isolate.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deno_core::v8;
