@@ -151,6 +151,20 @@ def v8(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def wpt(session: nox.Session) -> None:
+    """web-platform-tests without a page, from a source package of Debian's; `-- --update` keeps the results."""
+    install_checkout(session)
+    session.run("python", "tests/wpt/run.py", *session.posargs)
+
+
+@nox.session(default=False)
+def snapshots(session: nox.Session) -> None:
+    """Three libraries from a snapshot, against evaluating them; needs npm."""
+    install_checkout(session)
+    session.run("python", "benchmarks/snapshots/run.py", *session.posargs)
+
+
+@nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """The documentation site into site/, with warnings as errors; `-- --serve` shows it and follows changes."""
     session.install(*group("docs"))

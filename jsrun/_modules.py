@@ -56,6 +56,9 @@ class ModuleMethods:
                 awaitable of one of these. Or a `jsrun.modules.FileSystemLoader`. ``None`` takes it away.
         """
         if isinstance(loader, FileSystemLoader):
+            process = loader._process()
+            if process is not None:
+                self._native.bind("process", process)
             return self._native.set_module_folder(loader._native)
         if loader is not None and not callable(loader):
             raise TypeError(f"loader must be callable or None, got {type(loader).__name__}")

@@ -196,6 +196,10 @@ fn frames(scope: &mut v8::PinScope<'_, '_>, state: &State, thrown: v8::Local<'_,
         .filter_map(|index| {
             let frame = trace.get_frame(scope, index)?;
             let some = |text: String| (!text.is_empty()).then_some(text);
+            // A frame of V8's own, such as that of an async host call.
+            if frame.get_line_number() == 0 && frame.get_script_name_or_source_url(scope).is_none_or(|name| name.length() == 0) {
+                return None;
+            }
             let map = state
                 .source_maps
                 .of(frame.get_script_id(), || Some(frame.get_script_source_mapping_url(scope)?.to_rust_string_lossy(scope)));
@@ -216,7 +220,7 @@ fn frames(scope: &mut v8::PinScope<'_, '_>, state: &State, thrown: v8::Local<'_,
 }
 
 fn source_line(scope: &mut v8::PinScope<'_, '_>, message: v8::Local<'_, v8::Message>) -> Option<SourceLine> {
-    let line = message.get_line_number(scope)?;
+    let line = message.get_line_number(scope).filter(|&line| line > 0)?;
     let text = message.get_source_line(scope).map(|text| text.to_rust_string_lossy(scope)).unwrap_or_default();
     let column = message.get_start_column();
     let from = column.saturating_sub(MOST_LINE / 2);
