@@ -33,7 +33,7 @@ def test_runtimes_in_turn_and_at_once_leave_nothing(tmp_path: Path) -> None:
     run = json.loads((tmp_path / "latest.json").read_text())
     assert sum(phase["cycles"] for phase in run["phases"].values()) == 150
     assert [turn["peak"]["runtimes"] for turn in run["alive"]["rounds"]] == [60, 60]
-    assert "| blocking | 60 |" in (tmp_path / "latest.md").read_text()
+    assert "| blocking | 45 |" in (tmp_path / "latest.md").read_text()
 
 
 def test_growth_is_noticed() -> None:

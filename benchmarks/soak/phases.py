@@ -100,11 +100,11 @@ def busy_on_one() -> Iterator[Cycle]:
 
 
 # Name, what is opened, which part of all cycles it takes, and how many times as many come before: the heap of a runtime
-# that lives long finds its size over some thousand cycles.
+# that is used for long grows to its size over some 10,000 cycles, and stays there.
 PHASES = {
-    "blocking": (blocking, 0.4, 0),
-    "awaited": (awaited, 0.3, 0),
+    "blocking": (blocking, 0.3, 0),
+    "awaited": (awaited, 0.2, 0),
     "busy": (busy, 0.1, 0),
-    "busy_on_one": (busy_on_one, 0.1, 6),
+    "busy_on_one": (busy_on_one, 0.3, 4),
     "pooled": (pooled, 0.1, 0),
 }
