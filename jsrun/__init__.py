@@ -9,13 +9,15 @@ from ._context import close_default_runtime, get_default_runtime
 from ._fetch import FetchRequest, FetchResponse
 from ._httpx import HttpxFetch
 from ._inspector import InspectorConfig, InspectorEndpoints
+from ._isolation import ProcessIsolation
 from ._jsrun import JsFunction, JsPromise
 from ._pool import PoolStats, RuntimePool
 from ._profile import Coverage, CpuProfile, FunctionCoverage, FunctionTime, HeapSnapshot, ScriptCoverage
+from ._reactor import ReactorStats, get_reactor_stats
 from ._runtime import Runtime
 from ._snapshot import SnapshotBuilder
 from ._source import PyStreamSource
-from ._stats import RuntimeStats
+from ._stats import InterruptStats, RuntimeStats
 from ._stream import JsStream, JsWritable
 from ._types import ConsoleMessage, JsMap, JsRegExp, JsUndefined, undefined
 from .errors import *  # noqa: F403 - every exception is public
@@ -34,6 +36,7 @@ __all__ = [
     "HttpxFetch",
     "InspectorConfig",
     "InspectorEndpoints",
+    "InterruptStats",
     "JsFunction",
     "JsMap",
     "JsPromise",
@@ -42,7 +45,9 @@ __all__ = [
     "JsUndefined",
     "JsWritable",
     "PoolStats",
+    "ProcessIsolation",
     "PyStreamSource",
+    "ReactorStats",
     "Runtime",
     "RuntimeConfig",
     "RuntimePool",
@@ -56,6 +61,7 @@ __all__ = [
     "eval",
     "eval_async",
     "get_default_runtime",
+    "get_reactor_stats",
     "share",
     "transfer",
     "undefined",

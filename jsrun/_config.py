@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ._inspector import InspectorConfig
+from ._isolation import ProcessIsolation
 from ._jsrun import check_import_map
+from ._tracing import require
 from ._types import ConsoleMessage
 from .errors import JavaScriptError
 
@@ -61,17 +63,22 @@ class RuntimeConfig:
         fetch: async function that answers JavaScript's ``fetch``: gets a `FetchRequest`, returns a `FetchResponse`.
             Without it there is no ``fetch``. `HttpxFetch` is one.
         isolation: ``"thread"``: the isolate is a thread of this process. ``"process"``: it is in a child process, which
-            a crash of V8 ends instead of this one, and which can be killed; see `docs/process-isolation.md`.
+            a crash of V8 ends instead of this one, and which can be killed; a `ProcessIsolation` also says what the
+            child may use. See `docs/guides/process-isolation.md`.
         max_process_memory: with ``isolation="process"``, bytes of memory that the child may have for itself.
         max_process_cpu: with ``isolation="process"``, seconds of processor time after which the kernel kills the child.
         snapshot: bytes of `SnapshotBuilder.build`, to start from. A snapshot is code: use only what you trust.
 
         import_map: what specifiers mean, as the standard has it: a mapping with ``imports`` and ``scopes``, or its JSON
-            text, which is what is kept. See `docs/modules.md`.
+            text, which is what is kept. See `docs/guides/modules.md`.
         code_cache: directory that keeps compiled code of large sources between processes; made when missing. Compiled
-            code is code: name only a directory that nobody else can write to. See `docs/code-cache.md`.
+            code is code: name only a directory that nobody else can write to. See `docs/guides/code-cache.md`.
+        slow_evaluation: seconds after which an evaluation, a call or an awaited promise is slow: its end is logged as a
+            warning of the logger ``jsrun.runtime``. ``None``: no operation is. See `docs/guides/observability.md`.
+        tracing: whether every such operation is an OpenTelemetry span, which host functions see as the current one.
 
     Raises:
+        ImportError: ``tracing`` is on and ``opentelemetry-api`` not installed.
         TypeError: an option has the wrong type.
         ValueError: an option is out of its bounds.
 
@@ -98,7 +105,7 @@ class RuntimeConfig:
     on_console: Callable[[ConsoleMessage], Any] | None = None
     snapshot: bytes | None = None
     fetch: FetchHandler | None = None
-    stream_high_water_mark: int = 32
+    stream_high_water_mark: int = 64
     buffers: Literal["copy", "share"] = "copy"
     code_cache: str | os.PathLike[str] | None = None
     import_map: Mapping[str, Any] | str | None = None
@@ -109,9 +116,11 @@ class RuntimeConfig:
     max_modules: int | None = None
     max_host_calls: int | None = None
     max_unhandled_rejections: int | None = None
-    isolation: Literal["thread", "process"] = "thread"
+    isolation: Literal["thread", "process"] | ProcessIsolation = "thread"
     max_process_memory: int | None = None
     max_process_cpu: int | None = None
+    slow_evaluation: float | datetime.timedelta | None = None
+    tracing: bool = False
     # Set by `SnapshotBuilder` alone.
     _recording: bool = dataclasses.field(default=False, repr=False)
 
@@ -119,9 +128,12 @@ class RuntimeConfig:
         self._check_sizes()
         check_timeout(self.timeout)
         check_timeout(self.cpu_timeout, "cpu_timeout")
-        for name in ("allow_eval", "allow_wasm", "allow_atomics_wait"):
+        check_timeout(self.slow_evaluation, "slow_evaluation")
+        for name in ("allow_eval", "allow_wasm", "allow_atomics_wait", "tracing"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be a bool, got {getattr(self, name)!r}")
+        if self.tracing:
+            require()
         if self.bootstrap is not None and not isinstance(self.bootstrap, str):
             raise TypeError(f"bootstrap must be a str, got {type(self.bootstrap).__name__}")
         self._check_console()
@@ -179,14 +191,17 @@ class RuntimeConfig:
             object.__setattr__(self, "enable_console", True)
 
     def _check_isolation(self) -> None:
-        if self.isolation not in {"thread", "process"}:
-            raise ValueError(f"isolation must be 'thread' or 'process', got {self.isolation!r}")
-        if self.isolation == "process":
+        process = self.isolation if isinstance(self.isolation, ProcessIsolation) else None
+        if process is None and self.isolation not in ("thread", "process"):
+            raise ValueError(
+                f"isolation must be 'thread', 'process' or a jsrun.ProcessIsolation, got {self.isolation!r}"
+            )
+        if self.isolation != "thread":
+            for name in ("memory", "cpu"):
+                if getattr(process, name, None) is not None and getattr(self, f"max_process_{name}") is not None:
+                    raise ValueError(f"max_process_{name} is said by isolation=ProcessIsolation({name}=...) too")
             if self.buffers == "share":
                 raise ValueError("buffers='share' needs isolation='thread': processes do not see each other's memory")
-            for name in ("inspector", "fetch"):
-                if getattr(self, name) is not None:
-                    raise ValueError(f"{name} needs isolation='thread'")
         elif self.max_process_memory is not None or self.max_process_cpu is not None:
             raise ValueError("max_process_memory and max_process_cpu need isolation='process'")
 

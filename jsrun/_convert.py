@@ -15,7 +15,7 @@ import uuid
 from typing import Any
 
 from ._buffers import SharedBuffer, typed
-from ._jsrun import StreamHandle
+from ._jsrun import JsFunction, JsPromise, StreamHandle
 from ._sink import Sink
 from ._source import PyStreamSource
 from ._stream import JsStream, JsWritable
@@ -127,6 +127,10 @@ def simplify(value: Any) -> tuple[str, Any]:  # noqa: PLR0911, PLR0912 - one bra
         return "stream", value
     if isinstance(value, Sink):
         return "sink", value
+    if isinstance(value, (JsFunction, JsPromise)):
+        # Its JavaScript is in a child process; the walker knows its own.
+        what = "function" if isinstance(value, JsFunction) else "promise"
+        return "refused", f"a JavaScript {what} of another runtime cannot be passed to this one"
     if inspect.isawaitable(value):
         return "awaitable", value
     if isinstance(value, collections.abc.AsyncIterable):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +32,7 @@ class Creation:
         self._runtime: Runtime | None = None
 
     async def _create(self) -> Runtime:
+        began = time.perf_counter()
         native, ready = native_class(self._config).create(self._config)
         try:
             await ready
@@ -40,7 +42,7 @@ class Creation:
         runtime = self._class.__new__(self._class)
         runtime._config = self._config
         runtime._native = native
-        runtime._opened()
+        runtime._opened(began)
         return runtime
 
     def __await__(self) -> Generator[Any, None, Runtime]:

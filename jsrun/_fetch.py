@@ -149,7 +149,7 @@ def _body(body: Body) -> bytes | JsStream | PyStreamSource | None:
     return PyStreamSource(_Chunks(body), byte_stream=True)
 
 
-class _Desk:
+class Desk:
     """Answers one runtime: keeps the task of each request, so that JavaScript can abort it."""
 
     def __init__(self, handler: FetchHandler) -> None:
@@ -201,6 +201,6 @@ class _Desk:
             _portal.call_on(loop, task.cancel)
 
 
-def bridge(handler: FetchHandler) -> _Desk:
+def bridge(handler: FetchHandler | Desk) -> Desk:
     """Return what a new runtime calls for its `fetch`."""
-    return _Desk(handler)
+    return handler if isinstance(handler, Desk) else Desk(handler)

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
-from . import _portal
+from . import _log, _portal
 from ._types import ConsoleMessage
 from .errors import DeadlockError, JavaScriptError, UnhandledRejectionWarning
 
@@ -148,6 +148,12 @@ def abandon(calls: Iterable[int]) -> None:
             _portal.call_on(loop, task.cancel)
 
 
+def task(call: int) -> asyncio.Task[None] | None:
+    """Return the task behind a call, if it has begun and not ended."""
+    known = _tasks.get(call)
+    return known() if known is not None else None
+
+
 def forget(call: int) -> asyncio.CancelledError:
     """Let go of a call whose task ended without a word; return what JavaScript is told."""
     _tasks.pop(call, None)
@@ -160,13 +166,15 @@ def listen(isolate: int, config: Any) -> None:
         _listeners[isolate] = config
 
 
-def report(isolate: int, error: JavaScriptError, of_promise: bool) -> None:
-    """Tell the user of an unhandled rejection, or of an exception in a timer."""
+def report(isolate: int, error: JavaScriptError, of_promise: bool, number: int | None = None) -> None:
+    """Tell the user of an unhandled rejection, or of an exception in a timer; the log gets the runtime's ``number``."""
     config = _listeners.get(isolate)
+    what = "unhandled promise rejection" if of_promise else "uncaught exception"
+    handled = config is not None and config.on_unhandled_rejection is not None
+    _log.rejection(isolate if number is None else number, error, what, handled)
     if config is not None and config.on_unhandled_rejection is not None:
         config.on_unhandled_rejection(error)
         return
-    what = "unhandled promise rejection" if of_promise else "uncaught exception"
     warnings.warn(f"{what}: {error}", UnhandledRejectionWarning, stacklevel=2)
 
 

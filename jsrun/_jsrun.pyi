@@ -26,13 +26,21 @@ __all__ = [
     "PackageFolder",
     "StoreHandle",
     "StreamHandle",
+    "census",
     "check_import_map",
+    "confine",
     "live_isolates",
     "v8_version",
 ]
 
 def check_import_map(text: str) -> None:
     """Raise `ValueError` for a text that is no import map; the message says where."""
+
+def census() -> dict[str, int]:
+    """Return figures of what all isolates of the process share; see `jsrun.get_reactor_stats`."""
+
+def confine(readable: list[Path] | None, filter: bool, listen: bool) -> None:
+    """Give up all rights of this process but reading some files, or calculating."""
 
 def live_isolates() -> int:
     """Return how many isolate threads are alive in this process."""
@@ -68,7 +76,7 @@ class JsFunction:
         that is there at once is returned, and a result that is still pending comes back as an awaitable.
 
         Args:
-            *args: positional arguments, converted as `docs/values.md` says.
+            *args: positional arguments, converted as `docs/concepts/values.md` says.
             timeout: seconds (int, float) or a timedelta; the runtime's default when ``None``.
             cpu_timeout: the same for time on the runtime's thread, without what JavaScript waits.
 
@@ -188,6 +196,8 @@ class PackageFolder:
     def __new__(cls, root: str, conditions: list[str], node_env: str) -> Self: ...
     @property
     def root(self) -> Path: ...
+    @property
+    def options(self) -> tuple[list[str], str]: ...
     def resolve(self, specifier: str, referrer: str) -> tuple[str | None, str | None]: ...
 
 @final

@@ -56,6 +56,9 @@ class ModuleMethods:
                 awaitable of one of these. Or a `jsrun.modules.FileSystemLoader`. ``None`` takes it away.
         """
         if isinstance(loader, FileSystemLoader):
+            process = loader._process()
+            if process is not None:
+                self._native.bind("process", process)
             return self._native.set_module_folder(loader._native)
         if loader is not None and not callable(loader):
             raise TypeError(f"loader must be callable or None, got {type(loader).__name__}")
@@ -72,7 +75,7 @@ class ModuleMethods:
         Raises:
             ModuleError: a module cannot be resolved, loaded or compiled; names specifier and referrer.
             JavaScriptError: a module threw, or an import asks for an export that is not there.
-            JavaScriptTimeout, RuntimeClosed and the others of `eval`.
+            JavaScriptTimeout, RuntimeClosed: as of `eval`, and so are the others.
         """
         return JsModule._from_native(
             specifier, self._native.eval_module(check_specifier(specifier), timeout, cpu_timeout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ._jsrun import PackageFolder
@@ -16,13 +16,16 @@ class FileSystemLoader:
     Hand it to `Runtime.set_module_loader`; any number of runtimes may share one. Modules are called by their path from
     the folder (``src/main.js``); specifiers mean what they mean in Node.js: ``exports`` and ``imports`` with
     conditions, subpaths, ``type`` of ``package.json``, CommonJS. Nothing leaves the folder, neither by ``..`` nor by a
-    symbolic link, and JavaScript does not learn where it is. See `docs/packages.md`.
+    symbolic link, and JavaScript does not learn where it is. See `docs/guides/packages.md`.
 
     Args:
         root: the folder: a str or a path.
         conditions: names of ``exports`` conditions to take besides ``import``, ``require`` and ``default``, such as
             ``"browser"``.
         node_env: ``process.env.NODE_ENV`` of CommonJS files.
+        env: what JavaScript sees as ``process.env``, besides ``NODE_ENV``. With it, even empty, `set_module_loader`
+            makes a global ``process``, which ES modules and scripts see too; without it only CommonJS files see one.
+            Nothing of Python's own environment is in it.
 
     Raises:
         TypeError: an argument has the wrong type.
@@ -37,10 +40,15 @@ class FileSystemLoader:
         'jsrun:///main.mjs'
     """
 
-    __slots__ = ("_conditions", "_native", "_node_env")
+    __slots__ = ("_conditions", "_env", "_native", "_node_env")
 
     def __init__(
-        self, root: str | os.PathLike[str], *, conditions: Iterable[str] = (), node_env: str = "production"
+        self,
+        root: str | os.PathLike[str],
+        *,
+        conditions: Iterable[str] = (),
+        node_env: str = "production",
+        env: Mapping[str, str] | None = None,
     ) -> None:
         path: object = os.fspath(root) if isinstance(root, os.PathLike) else root
         if not isinstance(path, str):
@@ -52,6 +60,13 @@ class FileSystemLoader:
             if not isinstance(name, str):
                 raise TypeError(f"conditions and node_env must be str, got {name!r}")
         self._node_env = node_env
+        if env is not None:
+            if not isinstance(env, Mapping):
+                raise TypeError(f"env must be a mapping of str to str, got {env!r}")
+            for pair in env.items():
+                if not all(isinstance(part, str) for part in pair):
+                    raise TypeError(f"env must be a mapping of str to str, got {pair!r} in it")
+        self._env = None if env is None else {"NODE_ENV": node_env, **env}
         self._native = PackageFolder(path, list(self._conditions), node_env)
 
     @property
@@ -63,6 +78,13 @@ class FileSystemLoader:
     def conditions(self) -> tuple[str, ...]:
         """The conditions that it was made with."""
         return self._conditions
+
+    def _process(self) -> dict[str, object] | None:
+        """What is to be the global ``process``, if there is to be one."""
+        if self._env is None:
+            return None
+        browser = {"browser": True} if "browser" in self._conditions else {}
+        return {"env": dict(self._env), **browser}
 
     def resolve(self, specifier: str, referrer: str = "") -> str:
         """Return the name of the file that an import of ``specifier`` means: its path from the folder.

@@ -30,6 +30,13 @@ def _result(response: str) -> dict[str, Any]:
     return result
 
 
+def _session(isolate: Isolate) -> InspectorSession:
+    """Return a session with an isolate of this process."""
+    if not isinstance(isolate, Isolate):
+        raise InspectorError("profiles need isolation='thread'; connect a debugger to a child process, by inspector=")
+    return InspectorSession(isolate)
+
+
 class _Measurement:
     """Something V8 measures while a block runs. Subclasses say which protocol calls begin and end it."""
 
@@ -64,7 +71,7 @@ class _Measurement:
     def _open(self) -> InspectorSession:
         if self._session is not None or self._data is not None:
             raise InspectorError("this was used before; make a new one for each block")
-        self._session = InspectorSession(self._isolate)
+        self._session = _session(self._isolate)
         return self._session
 
     def _close(self) -> None:
@@ -235,7 +242,8 @@ class FunctionCoverage:
     Args:
         name: its name; empty for a script as a whole, and for functions without one.
         count: how often it was called.
-        start, end: its place in the source, in UTF-16 units.
+        start: where it begins in the source, in UTF-16 units.
+        end: where it ends there.
         uncovered: parts of it that did not run, as pairs of start and end.
     """
 
@@ -346,7 +354,7 @@ class HeapSnapshot:
             raise
 
     def _open(self) -> tuple[InspectorSession, Path, int]:
-        session = InspectorSession(self._isolate)
+        session = _session(self._isolate)
         partial = self._path.with_name(f".{self._path.name}.{os.getpid()}-{id(session)}.partial")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
         # It holds whatever JavaScript holds: secrets too.

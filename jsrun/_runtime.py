@@ -5,11 +5,13 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import time
 import weakref
 from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any
 
+from . import _log
 from ._binding import BindingMethods
 from ._config import RuntimeConfig, Timeout, resolve
 from ._creation import Creation, native_class
@@ -49,8 +51,9 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods, S
 
     def __init__(self, config: RuntimeConfig | None = None, **options: Any) -> None:
         self._config = resolve(config, options)
+        began = time.perf_counter()
         self._native = native_class(self._config).open(self._config)
-        self._opened()
+        self._opened(began)
 
     @classmethod
     def create(cls, config: RuntimeConfig | None = None, **options: Any) -> Creation:
@@ -69,12 +72,14 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods, S
         """
         return Creation(cls, resolve(config, options))
 
-    def _opened(self) -> None:
+    def _opened(self, began: float) -> None:
+        self._left = False
         self._terminated = False
         self._next_operation = 1
         self._operations: set[str] = set()
         self._next_stream = 1
         _open.add(self)
+        _log.created(self, began)
 
     # ---- evaluation ----------------------------------------------------------------------------------------------
 
@@ -90,7 +95,7 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods, S
             filename: name in stack traces.
 
         Returns:
-            The completion value, converted as `docs/values.md` says.
+            The completion value, converted as `docs/concepts/values.md` says.
 
         Raises:
             JavaScriptError: JavaScript threw, or the source has a syntax error.
@@ -133,6 +138,7 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods, S
         """
         self._terminated = True
         self._native.terminate()
+        _log.terminated(self)
 
     def close(self) -> None:
         """Free the runtime, blocking until its thread has ended. From any thread, idempotent.
@@ -140,15 +146,27 @@ class Runtime(BindingMethods, ModuleMethods, StreamMethods, InspectionMethods, S
         Pending operations end with `RuntimeClosed`. Inside one of the runtime's own host functions it does not wait:
         JavaScript is stopped when the function returns.
         """
-        _open.discard(self)
+        self._leave("close()")
         self._native.close(True)
 
     async def aclose(self) -> None:
         """Free the runtime without blocking the event loop. Otherwise like `close`."""
-        _open.discard(self)
+        self._leave("aclose()")
         await self._native.aclose()
         # Its thread has ended: what JavaScript held of Python's is freed.
         self._native.close(False)
+
+    def _leave(self, why: str) -> None:
+        _open.discard(self)
+        if not self._left:
+            self._left = True
+            _log.closed(self, why)
+
+    def __del__(self) -> None:
+        # Not made, or closed: nothing to say. At interpreter exit, nobody is there to say it.
+        if not getattr(self, "_left", True) and _log is not None:
+            self._left = True
+            _log.closed(self, "dropped; it ends when nothing of it is held any more")
 
     def is_closed(self) -> bool:
         """Whether `close` was called."""
@@ -193,6 +211,7 @@ def _close_all() -> None:
     """At interpreter exit: stop what runs, then wait for each thread."""
     runtimes = list(_open)
     for runtime in runtimes:
+        runtime._leave("the interpreter exits")
         runtime._native.close(False)
     for runtime in runtimes:
         runtime.close()

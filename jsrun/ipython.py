@@ -1,6 +1,6 @@
 """IPython extension: `%load_ext jsrun.ipython` adds the magics `%js` and `%%js`.
 
-`docs/ipython.md` shows their use.
+`docs/guides/ipython.md` shows their use.
 """
 
 from __future__ import annotations

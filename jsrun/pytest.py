@@ -1,6 +1,6 @@
 """pytest plugin: the fixture `js_runtime`, a runtime per test that fails the test for what it leaves behind.
 
-Installing jsrun registers it. `docs/testing-with-pytest.md` shows its use.
+Installing jsrun registers it. `docs/guides/testing-with-pytest.md` shows its use.
 """
 
 from __future__ import annotations

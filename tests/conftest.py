@@ -19,6 +19,12 @@ failed = pytest.StashKey[bool]()
 settings.register_profile("schedules", max_examples=1500)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--isolation", choices=["thread", "process", "confined"], help="where runtimes are that do not say it"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "blocks_loop: this awaited test may block its loop")
     config.addinivalue_line("markers", "loops(*kinds): run this coroutine test only on these loops")
@@ -77,6 +83,13 @@ def no_leaks(request: pytest.FixtureRequest, warm: None) -> Iterator[None]:
     after = leaks.settle(before)
     more = sorted(set(leaks.open_files().items()) - set(files.items()))
     assert not after.exceeds(before), f"leaked: {before} became {after}; new descriptors: {more}"
+
+
+@pytest.fixture(autouse=True)
+def isolation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``--isolation process``, tests run on child processes where they name nothing else."""
+    if request.config.getoption("isolation") == "process":
+        monkeypatch.setitem(jsrun.RuntimeConfig.__init__.__kwdefaults__, "isolation", "process")  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -46,12 +46,11 @@ def live_runtimes() -> int:
 def children() -> int:
     """Child processes of runtimes, and the threads that serve them."""
     count = sum(thread.name == "jsrun-child" for thread in threading.enumerate())
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for task in Path("/proc/self/task").iterdir():
         try:
-            # The name may hold anything, also parentheses.
-            parent = stat.read_text().rpartition(")")[2].split()[1]
-            count += parent == str(os.getpid()) and b"jsrun._process" in (stat.parent / "cmdline").read_bytes()
-        except OSError:  # the process ended meanwhile
+            for child in (task / "children").read_text().split():
+                count += b"jsrun._process" in Path(f"/proc/{child}/cmdline").read_bytes()
+        except OSError:  # the thread or the process ended meanwhile
             continue
     return count
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib.util
+import os
 import sys
 import threading
 import time
@@ -16,7 +17,9 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 BEAT = 0.05
-BLOCKED = 1.0
+#: How many times slower than usual this process is, as under Valgrind: bounds are that much wider.
+SLOWNESS = float(os.environ.get("JSRUN_TEST_SLOWNESS", "1"))
+BLOCKED = 1.0 * SLOWNESS
 
 
 def loop_kinds() -> list[str]:
@@ -79,7 +82,7 @@ class Js:
 
     async def until(self, condition: Callable[[], object], seconds: float = 5.0) -> None:
         """Wait, bounded, for what happens in the background."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * SLOWNESS
         while not condition():
             assert time.monotonic() < end, "it never happened"
             await self.pause(0.01)
@@ -186,7 +189,7 @@ def in_thread(work: Callable[[], T], seconds: float = 30.0) -> T:
 
     thread = threading.Thread(target=body, daemon=True)
     thread.start()
-    thread.join(seconds)
+    thread.join(seconds * SLOWNESS)
     assert not thread.is_alive(), "the thread did not end"
     if failure:
         error = failure.pop()
@@ -204,13 +207,13 @@ def background(work: Callable[[], object], seconds: float = 30.0) -> Iterator[th
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     yield thread
-    thread.join(seconds)
+    thread.join(seconds * SLOWNESS)
     assert not thread.is_alive(), "the thread did not end"
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 5.0) -> None:
     """Wait, bounded, for what another thread does."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOWNESS
     while not condition():
         assert time.monotonic() < end, "it never happened"
         time.sleep(0.005)
@@ -218,7 +221,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 5.0) -> None:
 
 async def soon(condition: Callable[[], object], seconds: float = 5.0) -> None:
     """Wait, bounded, for what the loop does."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * SLOWNESS
     while not condition():
         assert time.monotonic() < end, "it never happened"
         await asyncio.sleep(0.005)

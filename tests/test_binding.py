@@ -791,6 +791,23 @@ async def test_a_blocking_call_that_needs_its_own_loop_is_a_deadlock(rt: Runtime
 
 
 @pytest.mark.blocks_loop
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+async def test_a_blocking_call_that_a_timer_ends_is_none(isolation: str) -> None:
+    async def slow() -> str:
+        await asyncio.sleep(0.01)
+        return "slept"
+
+    async with Runtime.create(isolation=isolation) as rt:
+        rt.bind_function("slow", slow)
+        await rt.eval_async("globalThis.waiting = slow(); 0")
+        # Longer than it takes before anybody looks for a deadlock.
+        assert rt.eval("new Promise((resolve) => setTimeout(resolve, 700, 'rung'))") == "rung"
+        with pytest.raises(DeadlockError, match="eval_async"):
+            rt.eval("waiting")
+        assert await rt.eval_async("waiting") == "slept"
+
+
+@pytest.mark.blocks_loop
 async def test_a_blocking_call_on_a_loop_may_use_async_functions_of_its_own(rt: Runtime) -> None:
     async def slow() -> str:
         await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""docs/command-line.md: its commands are run, and its exit codes are those of the program."""
+"""docs/guides/command-line.md: its commands are run, and its exit codes are those of the program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from command_line import COMMAND, environment
 
 from jsrun._cli import entry, exit_codes
 
-PAGE = Path(__file__).parent.parent / "docs/command-line.md"
+PAGE = Path(__file__).parent.parent / "docs/guides/command-line.md"
 
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="runs in a checkout only")
 

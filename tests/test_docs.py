@@ -8,6 +8,7 @@ import dataclasses
 import doctest
 import enum
 import importlib
+import importlib.util
 import io
 import re
 import subprocess
@@ -28,10 +29,15 @@ MODULES = sorted(path.stem for path in (ROOT / "jsrun").glob("*.py") if not path
 
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 PRINTS = re.compile(r"^ *print\(.*\)  # (.*)$", re.M)
+SAYS = re.compile(r"\s*^This prints:\n\n```text\n(.*?)^```$", re.M | re.S)
 ROW = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \|", re.M)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 pytestmark = pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="runs in a checkout only")
+
+
+def place(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
 
 
 def run_page(page: Path) -> None:
@@ -40,14 +46,18 @@ def run_page(page: Path) -> None:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for found in BLOCK.finditer(text):
         code, line = found.group(1), text[: found.start(1)].count("\n")
+        if "opentelemetry" in code and importlib.util.find_spec("opentelemetry") is None:
+            # An extra, in the tests' dependency group.
+            continue
         output = io.StringIO()
         with contextlib.redirect_stdout(output):
             # Line numbers in tracebacks are those of the page.
             exec(compile("\n" * line + code, str(page), "exec"), namespace)
-        expected = PRINTS.findall(code)
+        said = SAYS.match(text, found.end())
+        expected = said.group(1).splitlines() if said else PRINTS.findall(code)
         printed = output.getvalue().splitlines()
         if expected and printed != expected:
-            raise AssertionError(f"{page.name}, block at line {line + 1}: expected {expected}, printed {printed}")
+            raise AssertionError(f"{place(page)}, block at line {line + 1}: expected {expected}, printed {printed}")
 
 
 def run_stub(stub: Path) -> int:
@@ -67,7 +77,7 @@ def in_process_of_its_own(*arguments: str) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=place)
 def test_the_examples_of_a_page_run(page: Path) -> None:
     if BLOCK.search(page.read_text(encoding="utf-8")):
         in_process_of_its_own("page", str(page))
@@ -81,13 +91,21 @@ def test_the_examples_of_the_stub_run() -> None:
     in_process_of_its_own("stub")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=place)
 def test_links_lead_somewhere(page: Path) -> None:
-    targets = LINK.findall(re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S))
+    targets = LINK.findall(re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.S))
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_that_other_files_name_are_there() -> None:
+    code = [path for pattern in ("*.py", "*.pyi") for path in (ROOT / "jsrun").rglob(pattern)]
+    files = [*code, ROOT / "CHANGELOG.md", ROOT / "noxfile.py"]
+    named = {name for file in files for name in re.findall(r"\bdocs/[\w./-]+\.md\b", file.read_text(encoding="utf-8"))}
+    assert len(named) > 5
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=place)
 def test_a_page_names_no_machine(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert re.findall(r"(?<![\w.~])/(?:work|tmp|root|home|usr|opt)/\S*", text) == []
@@ -104,8 +122,8 @@ class Point:
 
 
 def value_rows(heading: str) -> list[tuple[str, str]]:
-    """Rows of a table in docs/values.md with code on both sides."""
-    text = (ROOT / "docs/values.md").read_text(encoding="utf-8")
+    """Rows of a table in docs/concepts/values.md with code on both sides."""
+    text = (ROOT / "docs/concepts/values.md").read_text(encoding="utf-8")
     section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
     return [(left, right) for left, right in ROW.findall(section) if not left.startswith("Js") or "(" in left]
 

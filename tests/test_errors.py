@@ -380,3 +380,14 @@ def test_errors_of_the_library_say_what_was_given(rt: Runtime) -> None:
     ]:
         with pytest.raises(ValueError, match=given):
             call()
+
+
+async def test_a_place_that_nobody_knows_is_left_out(rt: Runtime) -> None:
+    async def fail() -> None:
+        raise ValueError("from Python")
+
+    rt.bind_function("fail", fail)
+    for code in ("await fail()", "await 0; throw {a: 1}"):
+        with pytest.raises(JavaScriptError) as caught:
+            await rt.eval_async(code)
+        assert (caught.value.frames, caught.value.source) == ([], None)

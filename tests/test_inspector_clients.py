@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cdp
 import pytest
+from chromium import chromium_program
 from modes import wait_until
 
 from jsrun import InspectorConfig, JavaScriptTimeout, Runtime
@@ -82,9 +83,7 @@ def test_chrome_remote_interface(packages: Path) -> None:
 @pytest.fixture
 def chromium(tmp_path: Path) -> Iterator[str]:
     """A Chromium without a screen; the value is the URL of its own debugging server."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("Chromium is not installed")
+    program = chromium_program()
     flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--remote-debugging-port=0"]
     process = subprocess.Popen(
         [program, *flags, f"--user-data-dir={tmp_path}", "about:blank"],

@@ -133,7 +133,7 @@ def test_without_ipython_the_extension_can_be_imported() -> None:
     assert callable(jsrun.ipython.load_ipython_extension)
 
 
-PAGE = Path(__file__).parent.parent / "docs/ipython.md"
+PAGE = Path(__file__).parent.parent / "docs/guides/ipython.md"
 
 
 @pytest.mark.skipif(not PAGE.exists(), reason="runs in a checkout only")

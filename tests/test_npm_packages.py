@@ -196,6 +196,20 @@ def test_es_modules_that_read_the_environment(rt: Runtime, packages: Path) -> No
     assert rt.eval_module("main").default == {"a": 2}
 
 
+@pytest.mark.parametrize("mode", ["production", "development"])
+def test_packages_with_an_environment(rt: Runtime, packages: Path, mode: str) -> None:
+    rt.set_module_loader(FileSystemLoader(packages, conditions=BROWSER, node_env=mode, env={"DEBUG": "jsrun"}))
+    rt.add_static_module(
+        "main",
+        "import {freeze, produce} from 'immer'; import {createElement as h} from 'react'; import debug from 'debug';"
+        "import {renderToStaticMarkup} from 'react-dom/server'; import {Fragment} from 'react';"
+        "const long = () => { try { produce(null, 1) } catch (error) { return error.message.includes('minified') } };"
+        "export default [produce({a: 1}, (d) => { d.a = 2 }).a, renderToStaticMarkup(h('b', null, process.env.DEBUG)),"
+        "long(), typeof debug('jsrun')]",
+    )
+    assert rt.eval_module("main").default == [2, "<b>jsrun</b>", mode == "production", "function"]
+
+
 @pytest.mark.parametrize("package", ["debug", "react-dom/server", "nanoid"])
 def test_a_build_for_node_says_what_it_lacks(rt: Runtime, packages: Path, package: str) -> None:
     rt.set_module_loader(FileSystemLoader(packages))

@@ -442,6 +442,23 @@ def test_node_env(rt: Runtime, root: Path) -> None:
     assert rt.eval_module("./a.cjs").default == ["development", True]
 
 
+def test_an_environment_for_everybody(rt: Runtime, root: Path) -> None:
+    write(root, {"es.mjs": "export default process", "common.cjs": "process.env.B = '2'; module.exports = process"})
+    rt.set_module_loader(FileSystemLoader(root, env={"A": "1"}, node_env="test", conditions=["browser"]))
+    code = "const [es, common] = [await import('./es.mjs'), await import('./common.cjs')];"
+    assert rt.eval(code + "[es.default === common.default, es.default === process, es.default]") == [
+        True,
+        True,
+        {"env": {"NODE_ENV": "test", "A": "1", "B": "2"}, "browser": True},
+    ]
+
+
+def test_without_one_only_commonjs_has_it(rt: Runtime, put: Put) -> None:
+    put({"es.mjs": "export default typeof process", "common.cjs": "module.exports = typeof process"})
+    code = "[typeof process, (await import('./es.mjs')).default, (await import('./common.cjs')).default]"
+    assert rt.eval(code) == ["undefined", "undefined", "object"]
+
+
 def test_a_file_runs_once(rt: Runtime, put: Put) -> None:
     put(
         {
@@ -578,6 +595,9 @@ def test_its_arguments(root: Path) -> None:
         {"root": root, "conditions": 1},
         {"root": root, "conditions": [1]},
         {"root": root, "node_env": None},
+        {"root": root, "env": "A=1"},
+        {"root": root, "env": {"A": 1}},
+        {"root": root, "env": {1: "A"}},
     ]
     for arguments in wrong:
         with pytest.raises(TypeError):

@@ -175,6 +175,32 @@ def test_depth_is_bounded(depth: int) -> None:
             decode(b"l\x01" * depth + b"N")
 
 
+def tower(levels: int, outside: bytes) -> bytes:
+    """A tuple of two times the same tuple of two times the same, and so on, in a container."""
+    numbers = [bytes([number & 0x7F | 0x80, number >> 7]) for number in range(levels, 1, -1)]
+    return outside + b"t\x02" * levels + b"NN" + b"".join(b"r" + number for number in numbers)
+
+
+@pytest.mark.parametrize(("before", "after"), [(b"S\x01", b""), (b"Z\x01", b""), (b"m\x01", b"N")])
+def test_keys_that_are_shared_without_end_are_a_wire_error(before: bytes, after: bytes) -> None:
+    """Two hundred bytes, and Python would hash for as long as the sun shines."""
+    (small, _) = decode(tower(4, before) + after)
+    assert len(small) == 1
+    with pytest.raises(WireError, match="too much work"):
+        decode(tower(60, before) + after)
+
+
+def test_keys_that_share_a_hash_are_a_wire_error() -> None:
+    same = {index * (2**61 - 1) for index in range(50)}
+    assert there(same) == same
+    many = [index * (2**61 - 1) for index in range(20_000)]
+    wire = encode([[number] for number in many])
+    members = b"".join(encode(number) for number in many)
+    assert len(decode(wire)[0]) == 20_000
+    with pytest.raises(WireError, match="told apart"):
+        decode(b"S" + b"\xa0\x9c\x01" + members)
+
+
 def test_what_is_refused_is_named_by_its_path() -> None:
     with pytest.raises(ConversionError, match=r"^\$\[1\]\.users\[0\]: builtins\.object has no"):
         encode([1, {"users": [object()]}])

@@ -238,7 +238,7 @@ def test_the_marker_is_listed(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["@pytest.mark.js_runtime(*"])
 
 
-PAGE = Path(__file__).parent.parent / "docs/testing-with-pytest.md"
+PAGE = Path(__file__).parent.parent / "docs/guides/testing-with-pytest.md"
 
 
 @pytest.mark.skipif(not PAGE.exists(), reason="runs in a checkout only")

@@ -83,6 +83,9 @@ async def test_declared_functions_and_classes_stay(js: Js) -> None:
         ("[await 1, await 2]", [1, 2]),
         ("({a: await 1})", {"a": 1}),
         ("`${await 'text'}`", "text"),
+        ("await 1; Promise.resolve(5)", 5),
+        ("await 1; new Promise((resolve) => setTimeout(resolve, 20, 6))", 6),
+        ("await 1; (async () => Promise.resolve(7))()", 7),
     ],
 )
 async def test_top_level_await(js: Js, code: str, expected: object) -> None:
@@ -100,6 +103,12 @@ async def test_declarations_beside_a_top_level_await_stay(js: Js) -> None:
 async def test_an_error_after_a_top_level_await_is_raised(js: Js) -> None:
     with pytest.raises(JavaScriptError, match="late"):
         await js.eval("await 1; throw new RangeError('late')")
+    for promise in (
+        "Promise.reject(new RangeError('last'))",
+        "new Promise((_, no) => setTimeout(no, 20, new Error('last')))",
+    ):
+        with pytest.raises(JavaScriptError, match="last"):
+            await js.eval(f"await 1; {promise}")
 
 
 async def test_await_inside_a_plain_function_stays_a_syntax_error(js: Js) -> None:

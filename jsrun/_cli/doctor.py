@@ -24,6 +24,8 @@ _OPTIONAL = {
     "prompt_toolkit": "jsrun repl",
     "rich": "colours, tables and progress bars",
     "pygments": "colours in jsrun repl",
+    "starlette": "jsrun playground",
+    "uvicorn": "jsrun playground",
     "uvloop": "a faster event loop",
     "numpy": "arrays as values",
     "pytest": "the fixture js_runtime",

@@ -22,9 +22,16 @@ COMMANDS = {
     "inspect": "run a script or a module under a debugger",
     "doctor": "tell what is installed, whether it works, and what is missing",
     "bench": "measure the common operations on this machine",
+    "playground": "serve a web page where visitors run JavaScript in isolates of their own",
 }
-# The packages of the extra `cli`.
-_EXTRA = {"prompt_toolkit", "pygments", "rich"}
+# The extra that a package belongs to.
+_EXTRA = {
+    "prompt_toolkit": "cli",
+    "pygments": "cli",
+    "rich": "cli",
+    "starlette": "playground",
+    "uvicorn": "playground",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         name = (error.name or "").split(".")[0]
         if name not in _EXTRA:
             raise
-        print(f"jsrun {arguments[0]} needs {name}: pip install 'jsrun[cli]'", file=sys.stderr)
+        print(f"jsrun {arguments[0]} needs {name}: pip install 'jsrun[{_EXTRA[name]}]'", file=sys.stderr)
         return MISSING
     except (OSError, ValueError) as error:
         print(f"jsrun: {error}", file=sys.stderr)

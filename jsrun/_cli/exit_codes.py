@@ -1,4 +1,4 @@
-"""What the exit codes of the command line mean; `docs/command-line.md` has the same table."""
+"""What the exit codes of the command line mean; `docs/guides/command-line.md` has the same table."""
 
 from __future__ import annotations
 

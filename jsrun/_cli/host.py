@@ -7,12 +7,10 @@ from importlib import resources
 from typing import Any
 
 from jsrun import Runtime, RuntimeConfig
+from jsrun._idle import idle_script
 
 from .files import FileModules
 from .limits import environment, runtime_options
-
-# Evaluates to a promise of the moment when no timer is set.
-IDLE = "__jsrun_idle__()"
 
 
 def javascript(name: str) -> str:
@@ -27,7 +25,7 @@ def host_config(given: argparse.Namespace, **handlers: Any) -> RuntimeConfig:
         OSError: the snapshot cannot be read.
         ValueError: a limit is out of its bounds.
     """
-    return RuntimeConfig(bootstrap=javascript("host.js"), **runtime_options(given), **handlers)
+    return RuntimeConfig(bootstrap=idle_script() + javascript("host.js"), **runtime_options(given), **handlers)
 
 
 def equip(runtime: Runtime, given: argparse.Namespace, arguments: list[str], files: FileModules) -> None:

@@ -1,4 +1,4 @@
-"""Values as JSON: what has no JSON form gets the text form that `docs/command-line.md` tells."""
+"""Values as JSON: what has no JSON form gets the text form that `docs/guides/command-line.md` tells."""
 
 from __future__ import annotations
 

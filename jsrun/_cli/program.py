@@ -12,12 +12,13 @@ from time import monotonic
 from typing import Any
 
 from jsrun import JavaScriptTimeout, Runtime, undefined
+from jsrun._idle import IDLE
 
 from .console import Output, discard_output
 from .error_text import error_text
 from .exit_codes import BROKEN_PIPE, FAILED, OK, of_error
 from .files import FileModules
-from .host import IDLE, equip, host_config
+from .host import equip, host_config
 from .json_form import error_form, to_json
 
 

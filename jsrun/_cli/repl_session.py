@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from jsrun import ConsoleMessage, ConversionError, JavaScriptError, JsrunError, Runtime, undefined
+from jsrun._idle import IDLE
 
 from .files import FileModules
-from .host import IDLE, equip, host_config, javascript
+from .host import equip, host_config, javascript
 from .repl_source import Shift, Syntax
 
 _DECLARED = re.compile(r"\b(?:let|const|class)\s+([\w$]+)")

@@ -7,6 +7,7 @@ import threading
 import time
 
 from .._runtime import Runtime
+from .._stats import stopped
 from ..errors import PoolTimeout, RuntimeClosed, RuntimeTerminated
 from .policy import Rules, Situation, decide, delay_after, is_used_up
 
@@ -84,8 +85,7 @@ class Member:
 
     def _stopped(self) -> tuple[int, int]:
         figures = self.runtime._native.stats()
-        _, timeouts, cancellations, heap_limit_hits, *_ = figures["stops"]
-        return timeouts + cancellations + heap_limit_hits, figures["pending"]
+        return stopped(figures), figures["pending"]
 
 
 class Waiter:

@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from .. import _log
 from .._config import RuntimeConfig
 from .._jsrun import Operation
 from .._portal import call_on
@@ -183,6 +184,8 @@ class Workshop:
         try:
             member = await self._create()
         except BaseException as error:
+            if isinstance(error, Exception):
+                _log.pools.warning("making a runtime for a pool failed: %s", repr(error))
             self._carry_out(self._books.failed(error))
             self._raise_if_exiting(error)
         else:
@@ -232,6 +235,8 @@ class Workshop:
             else:
                 await _finish(reset(member.runtime))
         except BaseException as error:
+            if isinstance(error, Exception):
+                _log.pools.warning("resetting runtime %s failed: %s", member.runtime._native.id, repr(error))
             self._carry_out(self._books.spoiled(member, error))
             self._raise_if_exiting(error)
         else:
@@ -239,6 +244,7 @@ class Workshop:
             self._carry_out(follows)
 
     async def _retire(self, member: Member) -> None:
+        _log.pools.debug("runtime %s leaves its pool after %d uses", member.runtime._native.id, member.uses)
         try:
             await member.runtime.aclose()
         finally:
@@ -273,6 +279,8 @@ class Workshop:
 
     def _shut(self, reason: str) -> list[Member]:
         """Refuse everyone from now on, tell all isolates to end, and stop what is being made."""
+        if not self._books.is_shut():
+            _log.pools.debug("pool closed: %s", reason)
         _open.discard(self)
         orders, members = self._books.shut(reason)
         _dismiss(members)

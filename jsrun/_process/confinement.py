@@ -8,11 +8,13 @@ import os
 import resource
 import signal
 import sys
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
+
+from .. import _jsrun
 
 _SET_PDEATHSIG: Final = 1
 _SET_NO_NEW_PRIVS: Final = 38
-_DESCRIPTORS: Final = 64
 
 
 def tie_to_host() -> None:
@@ -27,20 +29,32 @@ def tie_to_host() -> None:
         os._exit(0)
 
 
-def confine(memory: int | None, seconds: int | None) -> None:
-    """Set limits for good.
+def confine(rights: dict[str, Any], *, listen: bool) -> None:
+    """Give up for good what `ProcessIsolation` does not grant. Before V8 starts, and any thread.
 
     Args:
-        memory: bytes that the process may have for itself. Address space is no measure of it: V8 reserves terabytes.
-        seconds: processor time.
+        rights: the fields of a `ProcessIsolation`.
+        listen: whether an inspector listens.
+
+    Raises:
+        OSError: the kernel cannot do what is asked, or a path is not there.
     """
+    os.nice(rights["nice"])
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
-    _limit(resource.RLIMIT_NOFILE, _DESCRIPTORS)
-    if memory is not None:
-        _limit(resource.RLIMIT_DATA, memory)
-    if seconds is not None:
-        _limit(resource.RLIMIT_CPU, seconds)
+    _limit(resource.RLIMIT_NOFILE, rights["descriptors"])
+    if rights["memory"] is not None:
+        # Address space is no measure of it: V8 reserves terabytes.
+        _limit(resource.RLIMIT_DATA, rights["memory"])
+    if rights["cpu"] is not None:
+        _limit(resource.RLIMIT_CPU, rights["cpu"])
+    readable = None
+    if rights["landlock"]:
+        # What Python imports later is here.
+        own = [*map(Path, sys.path), Path(__file__).parent.parent]
+        readable = [*filter(Path.exists, own), *map(Path, rights["readable"])]
+    if readable is not None or rights["seccomp"]:
+        _jsrun.confine(readable, rights["seccomp"], listen)
 
 
 def _limit(which: int, most: int) -> None:

@@ -32,6 +32,7 @@ class Kind(enum.IntEnum):
     DROP = 21  # numbers of the host's objects that the child let go of
     CONSOLE = 22
     REJECTION = 23
+    STATE = 24  # how the child's runtime stands from now on
 
 
 def frame(kind: Kind, number: int, payload: bytes | bytearray = b"") -> bytes:
@@ -71,4 +72,4 @@ class Splitter:
 
 
 TO_CHILD: Final = range(Kind.REQUEST, Kind.LEAVE + 1)
-TO_HOST: Final = range(Kind.RESULT, Kind.REJECTION + 1)
+TO_HOST: Final = range(Kind.RESULT, Kind.STATE + 1)

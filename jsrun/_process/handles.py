@@ -82,11 +82,11 @@ class JsPromise:
 
     def __await__(self) -> Generator[Any, None, Any]:
         remote = self._remote
-        return remote.isolate.ask_async("promise", "await", remote.number, None, None).__await__()
+        return remote.isolate.wait_async(remote.number).__await__()
 
     def wait(self, timeout: Timeout = None) -> Any:
         """Drive the promise to its end, blocking."""
-        return self._remote.isolate.ask("promise", "await", self._remote.number, None, timeout)
+        return self._remote.isolate.wait(self._remote.number, timeout)
 
     def __repr__(self) -> str:
         return "<JsPromise>"

@@ -187,7 +187,7 @@ class Hosting:
         """Send a report to where it is heard, on the link's thread; a flood of messages is bounded, and counted."""
         size = len(payload) + 256
         if kind is Kind.CONSOLE and self._unheard >= _MOST_UNHEARD:
-            self._lost += 1
+            self._lost += 1 + _dropped(payload)[0]
             self._isolate.link.taken(size)
             return
         self._unheard += 1
@@ -206,11 +206,15 @@ class Hosting:
 
     def console(self, payload: bytearray) -> None:
         """Hand on a message of the child's console."""
-        parts = self._isolate.read(payload, 0)
-        if not (isinstance(parts, list) and len(parts) == 4 and all(map(isinstance, parts, (str, str, tuple, int)))):
+        try:
+            dropped, at = _dropped(payload)
+        except WireError:
+            dropped, at = 0, len(payload)
+        parts = self._isolate.read(payload, at)
+        if not (isinstance(parts, list) and len(parts) == 3 and all(map(isinstance, parts, (str, str, tuple)))):
             self._isolate.link.kill("it broke the protocol (a malformed console message)")
             return
-        level, text, args, dropped = parts
+        level, text, args = parts
         lost, self._lost = self._lost, 0
         message = ConsoleMessage(level, text, args, dropped + lost)
         _host.console(self._isolate.key, message.level, message.text, list(message.args), message.dropped)
@@ -221,7 +225,15 @@ class Hosting:
         if not (isinstance(parts, list) and len(parts) == 2 and isinstance(parts[0], JavaScriptError)):
             self._isolate.link.kill("it broke the protocol (a malformed rejection)")
             return
-        _host.report(self._isolate.key, parts[0], bool(parts[1]))
+        _host.report(self._isolate.key, parts[0], bool(parts[1]), self._isolate.id)
+
+
+def _dropped(payload: bytearray) -> tuple[int, int]:
+    """Return how many messages were lost before this one, and where it begins."""
+    dropped, at = decode(payload)
+    if type(dropped) is not int:
+        raise WireError("a malformed console message")
+    return dropped, at
 
 
 def _unraisable(error: BaseException, what: object) -> None:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import os
 import threading
 import time
 import weakref
 from collections.abc import Callable
 from typing import Any
 
-from .. import _host
-from .._config import RuntimeConfig, Timeout, check_timeout
+from .. import _host, _log
+from .._config import RuntimeConfig, Timeout
 from .._convert import Function
-from .._stats import Figures
+from .._jsrun import PackageFolder
 from ..errors import JsrunError, RuntimeClosed, RuntimeCrashed, RuntimeTerminated
-from . import settings
+from . import fetching, living, settings
 from .border import HostBorder, Table
+from .counting import Counting
 from .frames import LARGEST, Kind
 from .hosting import REPORTS, Hosting
 from .link import Link, crash
@@ -27,15 +27,15 @@ from .reading import decode
 from .settings import limit
 from .standing import Standing
 from .waiting import GRACE, Operation, Request
+from .watching import watch
 from .wire import WireError
 from .writing import encode
 
 # Seconds that a blocking `close` waits for the kernel to end the child.
 _CLOSE_WAIT = 5.0
-_all: weakref.WeakSet[ProcessIsolate] = weakref.WeakSet()
 
 
-class ProcessIsolate(Places, Standing):
+class ProcessIsolate(Counting, Places, Standing):
     """One V8 isolate in a process of its own."""
 
     def __init__(self, options: RuntimeConfig) -> None:
@@ -44,17 +44,21 @@ class ProcessIsolate(Places, Standing):
         self.table = Table()
         self.hosting = Hosting(self)
         self.closed = False
+        self.told = "open"
+        self._endpoints = None
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._alive_at = 0.0
         self._end: Callable[[tuple[str, ...]], JsrunError] | None = None
         self._ending: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._forked = False
-        self._kinds = [0, 0, 0, 0, 0]
+        self._watch = watch(options)
+        # Errors take several levels each; the child counts exactly.
+        self._depth = 4 * options.max_serialization_depth + 8
         self._limit = min(LARGEST, 8 * options.max_serialization_bytes + (1 << 20))
         self.link = Link(weakref.ref(self), self._limit)
         _host.listen(self.key, options)
-        _all.add(self)
+        living.enter(self)
         self.link.start()
 
     # ---- making --------------------------------------------------------------------------------------------------
@@ -67,7 +71,7 @@ class ProcessIsolate(Places, Standing):
         if loop is not None:
             isolate.offer_home(loop)
         try:
-            isolate.ask("create", "create", settings.pack(options), None, None)
+            isolate.ask("create", "create", settings.pack(options), fetching.desk(options), None)
         except BaseException:
             isolate.close(True)
             raise
@@ -78,45 +82,47 @@ class ProcessIsolate(Places, Standing):
         """Make an isolate; the operation ends when it is ready."""
         isolate = ProcessIsolate(options)
         isolate.offer_home(asyncio.get_running_loop())
-        return isolate, isolate.ask_async("create", "create", settings.pack(options), None, None)
-
-    @property
-    def id(self) -> int:
-        """The child's process number."""
-        return self.link.pid
-
-    @property
-    def key(self) -> int:
-        """What `jsrun._host` knows this isolate by; native ones are numbered upwards."""
-        return -1 - id(self)
+        return isolate, isolate.ask_async("create", "create", settings.pack(options), fetching.desk(options), None)
 
     # ---- operations ----------------------------------------------------------------------------------------------
 
     def eval(self, code: str, timeout: Timeout, cpu_timeout: Timeout, filename: str | None) -> Any:
-        self._count(1)
+        self._count("eval_sync")
         return self.ask("eval", "eval", [_source(code), filename, limit(cpu_timeout)], None, timeout)
 
     def eval_async(self, code: str, timeout: Timeout, cpu_timeout: Timeout, filename: str | None) -> Operation:
-        self._count(2)
+        self._count("eval_async")
         return self.ask_async("eval_async", "eval", [_source(code), filename, limit(cpu_timeout)], None, timeout)
 
     def eval_module(self, specifier: str, timeout: Timeout, cpu_timeout: Timeout) -> Any:
+        self._count("eval_module_sync")
         return self.ask("eval_module", "module", [specifier, limit(cpu_timeout)], None, timeout)
 
     def eval_module_async(self, specifier: str, timeout: Timeout, cpu_timeout: Timeout) -> Operation:
+        self._count("eval_module_async")
         return self.ask_async("eval_module_async", "module", [specifier, limit(cpu_timeout)], None, timeout)
 
     def call(self, number: int, args: tuple[Any, ...], timeout: Timeout) -> Any:
         """Call a JavaScript function as `JsFunction.__call__` does."""
-        self._count(3)
+        self._count("call_function_sync")
         if asyncio._get_running_loop() is None:
             return self.ask("call", "call", [number, True], list(args), timeout)
         return self._call_from_loop(asyncio.get_running_loop(), number, args, timeout)
 
     def call_async(self, number: int, args: tuple[Any, ...], timeout: Timeout) -> Operation:
         """Call a JavaScript function as `JsFunction.call_async` does."""
-        self._count(4)
+        self._count("call_function_async")
         return self.ask_async("call_async", "call", [number, True], list(args), timeout)
+
+    def wait(self, number: int, timeout: Timeout) -> Any:
+        """Drive a JavaScript promise to its end, blocking."""
+        self._count("await_promise_sync")
+        return self.ask("promise", "await", number, None, timeout)
+
+    def wait_async(self, number: int) -> Operation:
+        """Drive a JavaScript promise to its end."""
+        self._count("await_promise_async")
+        return self.ask_async("promise", "await", number, None, None)
 
     def bind(self, name: str, value: object) -> None:
         self.ask("bind", "bind", name, value, None)
@@ -133,23 +139,17 @@ class ProcessIsolate(Places, Standing):
     def set_module_loader(self, function: Callable[[str, str], Any] | None) -> None:
         self.ask("set_module_loader", "loader", None, function and Function(function, "module loader"), None)
 
+    def set_module_folder(self, folder: PackageFolder) -> None:
+        self.ask("set_module_loader", "folder", [str(folder.root), *folder.options], None, None)
+
     def register_stream(self, number: int, stream: object) -> Operation:
         return self.ask_async("create_js_stream_from_python", "register_stream", number, stream, None)
-
-    def snapshot(self, sources: list[tuple[bool, str, str]]) -> bytes:
-        raise NotImplementedError("snapshots are made by SnapshotBuilder, which has a process of its own")
 
     # ---- asking --------------------------------------------------------------------------------------------------
 
     def next_number(self) -> int:
         """Return the number of the next operation."""
         return next(self._numbers)
-
-    def seconds(self, timeout: Timeout) -> float | None:
-        """Return a timeout in seconds; the runtime's default for ``None``."""
-        check_timeout(timeout)
-        timeout = self.config.timeout if timeout is None else timeout
-        return settings.seconds(timeout)
 
     def begin(self, request: Request, verb: str, head: Any, payload: bytearray | None, **how: Any) -> None:
         """Send a request to the child."""
@@ -160,6 +160,8 @@ class ProcessIsolate(Places, Standing):
         with self._lock:
             self._check()
             self.requests[request.number] = request
+        if self._watch is not None:
+            self._watch.begin(request, verb, head, how.get("blocking", False))
         self.link.send(Kind.REQUEST, request.number, message)
 
     def ask(self, what: str, verb: str, head: Any, body: Any, timeout: Timeout) -> Any:
@@ -173,7 +175,12 @@ class ProcessIsolate(Places, Standing):
     def ask_async(self, what: str, verb: str, head: Any, body: Any, timeout: Timeout) -> Operation:
         """Ask for something; the operation ends with the answer."""
         seconds, given = self.seconds(timeout), settings.seconds(timeout)
-        payload = self._encode(body)
+        payload, ended = None, None
+        try:
+            payload = self._encode(body)
+        except (RuntimeClosed, RuntimeCrashed, RuntimeTerminated) as error:
+            # Who awaits it hears of it.
+            ended = error
 
         def begin() -> asyncio.Future[Any]:
             loop = asyncio.get_running_loop()
@@ -181,6 +188,8 @@ class ProcessIsolate(Places, Standing):
             request = Request(self, what, self.loop_port(loop))
             future = request.on_loop(loop, seconds)
             try:
+                if ended is not None:
+                    raise ended
                 self.begin(request, verb, head, payload, timeout=given)
             except JsrunError as error:
                 request.end(None, error)
@@ -207,7 +216,7 @@ class ProcessIsolate(Places, Standing):
             self._check()
         border = HostBorder(self)
         try:
-            return encode(body, border, limit=self._limit)
+            return encode(body, border, limit=self._limit, depth=self._depth)
         except BaseException:
             border.undo()
             raise
@@ -218,10 +227,6 @@ class ProcessIsolate(Places, Standing):
             raise RuntimeClosed("the process forked; create a new runtime in the child")
         if self._end is not None:
             raise self._end(())
-
-    def _count(self, kind: int) -> None:
-        self._kinds[kind - 1] += 1
-        self._kinds[4] = kind
 
     # ---- answers -------------------------------------------------------------------------------------------------
 
@@ -252,7 +257,7 @@ class ProcessIsolate(Places, Standing):
         """Answer a host call."""
         border = HostBorder(self)
         try:
-            payload = encode([returned, value], border, limit=self._limit)
+            payload = encode([returned, value], border, limit=self._limit, depth=self._depth)
         except Exception as error:
             border.undo()
             payload = encode([False, error], HostBorder(self))
@@ -304,7 +309,9 @@ class ProcessIsolate(Places, Standing):
             self.hosting.reported(kind, payload)
         else:
             self.link.taken(size)
-            if kind is Kind.ABANDON:
+            if kind is Kind.STATE:
+                self.take_state(decode(payload)[0])
+            elif kind is Kind.ABANDON:
                 self.hosting.abandoned(number)
             elif kind is Kind.DROP:
                 numbers = decode(payload)[0]
@@ -315,11 +322,14 @@ class ProcessIsolate(Places, Standing):
     def ended(self, status: int | None, why: str) -> None:
         """End everything: the child is gone."""
         with self._lock:
+            crashed = self._end is None
             if self._end is None:
                 self._end = lambda in_flight: self._crash(status, why, in_flight)
             requests = list(self.requests.values())
             self.requests.clear()
         names = tuple(request.what for request in requests)
+        if crashed:
+            _log.crashed(self._end(names))
         for request in requests:
             error = self._end(names)
             request.arrived = True
@@ -365,14 +375,9 @@ class ProcessIsolate(Places, Standing):
         if not self._forked:
             self.link.kill(why)
 
-    def stats(self) -> Figures:
-        figures: Figures = self.ask("get_stats", "stats", None, None, GRACE)
-        figures["kinds"], figures["last_kind"] = self._kinds[:4], self._kinds[4]
-        return figures
-
     def forget(self) -> None:
         """After a fork, in the new process."""
-        self._forked = True
+        self._forked = self.closed = True
         self._lock = threading.Lock()
         self.requests.clear()
         self.forget_places()
@@ -388,12 +393,3 @@ def _source(code: object) -> str:
     if not isinstance(code, str):
         raise TypeError(f"code must be a str, got {type(code)}")
     return code
-
-
-def _forget_after_fork() -> None:
-    for isolate in list(_all):
-        isolate.forget()
-    _all.clear()
-
-
-os.register_at_fork(after_in_child=_forget_after_fork)

@@ -31,18 +31,32 @@ class Places:
             port = self._ports.get(loop)
             if port is None:
                 port = self._ports[loop] = LoopPort(weakref.ref(loop), self.link.taken)
+                for blocked in self._blocked:
+                    if blocked.loop is loop:
+                        port.block(blocked)
             return port
 
     @contextlib.contextmanager
     def blocking(self) -> Iterator[ThreadPort]:
-        """Block this thread: it runs the host functions that nobody else owns."""
+        """Block this thread: it runs the host functions that nobody else owns, and those of the loop that it blocks."""
         port = ThreadPort(self.link.taken)
-        self._blocked.append(port)
+        before = None
+        with self._places_lock:
+            self._blocked.append(port)
+            its = None if port.loop is None else self._ports.get(port.loop)
+            if its is not None:
+                before = its.block(port)
         try:
             yield port
         finally:
-            self._blocked.remove(port)
-            port.leave(self.home)
+            with self._places_lock:
+                self._blocked.remove(port)
+                its = None if port.loop is None else self._ports.get(port.loop)
+            if its is None:
+                port.leave(self.home)
+            else:
+                its.block(before)
+                port.leave(lambda: its)
 
     def offer_home(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take a loop for what nobody waits for any more, unless there is one."""

@@ -10,6 +10,7 @@ from .._convert import typed_array
 from .._types import JsMap, JsRegExp, undefined
 from ..errors import JavaScriptError
 from . import failures
+from .hashing import Hashing
 from .wire import (
     BIG,
     BYTES,
@@ -67,6 +68,7 @@ class _Reader:
         self.data = data
         self.at = start
         self.border = border
+        self.hashing = Hashing(len(data) - start)
         self.seen: list[Any] = []
         self.open: list[_Open] = []
 
@@ -144,13 +146,18 @@ class _Reader:
         try:
             if level.tag == TUPLE:
                 value = items if level.stays else tuple(items)
+                if value is not items:
+                    self.hashing.weigh(value)
             elif level.tag == DICT:
+                self.hashing.check(items[::2])
                 early.update(zip(items[::2], items[1::2], strict=True))
             elif level.tag == MAP:
                 early._pairs.extend(zip(items[::2], items[1::2], strict=True))
             elif level.tag == SET:
+                self.hashing.check(items)
                 early.update(items)
             elif level.tag == FROZEN:
+                self.hashing.check(items)
                 value = frozenset(items)
             elif level.tag == ERROR:
                 value = failures.unpack(early, items[0])

@@ -8,11 +8,12 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
+from .._jsrun import PackageFolder
 from .._runtime import Runtime
 from .._stream import _END, _NOTHING, JsStream
 from .._types import ConsoleMessage
 from ..errors import JavaScriptError, JavaScriptTimeout
-from . import confinement, settings
+from . import fetching, settings
 from .calling import Calls, operation
 from .frames import Kind
 from .reading import decode
@@ -20,8 +21,6 @@ from .writing import encode
 
 # Seconds that V8 may take to yield after the last operation was stopped.
 _PATIENCE: Final = 1.0
-# Chunks of a stream in one message, beside the first.
-_BATCH: Final = 63
 
 
 class Interrupted(BaseException):
@@ -31,12 +30,16 @@ class Interrupted(BaseException):
 class Serving:
     """The child's side of every operation. All on the main thread, which runs the loop."""
 
-    def __init__(self, send: Callable[[bytes], None]) -> None:
+    def __init__(self, send: Callable[[bytes], None], refused: OSError | None) -> None:
+        #: Why the child could not be confined.
+        self._refused = refused
         self.calls = Calls(send, self.nested)
         self._runtime: Runtime | None = None
         self._running: dict[int, Any] = {}
         self.nesting: list[int] = []
         self._probe: asyncio.Task[None] | None = None
+        self._state = "open"
+        self._endpoints: dict[str, str] | None = None
 
     # ---- requests ------------------------------------------------------------------------------------------------
 
@@ -90,7 +93,7 @@ class Serving:
         """Start an operation: an awaitable that takes callbacks, or the value itself."""
         verb, head, _, timeout, _ = request
         if verb == "create":
-            return asyncio.ensure_future(self._create(head))
+            return asyncio.ensure_future(self._create(head, body))
         if self._runtime is None:
             raise RuntimeError("there is no runtime yet")
         native: Any = self._runtime._native
@@ -105,9 +108,11 @@ class Serving:
         if verb == "await":
             return asyncio.ensure_future(_awaited(objects[head], timeout))
         if verb == "read":
-            return asyncio.ensure_future(_read(objects[head]))
+            return asyncio.ensure_future(self._read(objects[head]))
         if verb == "tell":
             return asyncio.ensure_future(_awaited(objects[head[0]]._handle.tell(head[1], body, timeout, False), None))
+        if verb == "idle":
+            return asyncio.ensure_future(self._idle())
         if verb == "register_stream":
             return native.register_stream(head, body)
         return self._put(native, verb, head, body)
@@ -123,6 +128,8 @@ class Serving:
             native.set_module_resolver(body and body.target)
         elif verb == "loader":
             native.set_module_loader(body and body.target)
+        elif verb == "folder":
+            native.set_module_folder(PackageFolder(*head))
         else:
             raise ValueError(f"the unknown request {verb!r}")
 
@@ -139,19 +146,48 @@ class Serving:
         if verb == "await":
             return objects[head].wait(timeout)
         if verb == "read":
-            return _more(objects[head], objects[head]._next_blocking())
+            return self._more(objects[head], objects[head]._next_blocking())
         if verb == "tell":
             return objects[head[0]]._handle.tell(head[1], body, timeout, True)
         return self._put(native, verb, head, body)
 
-    async def _create(self, parts: dict[str, Any]) -> None:
-        confinement.confine(parts["memory"], parts["cpu"])
+    async def _create(self, parts: dict[str, Any], fetch: Any) -> None:
+        if self._refused is not None:
+            raise self._refused
         self._runtime = await Runtime.create(
             **settings.unpack(parts),
+            fetch=fetching.remote(fetch),
             on_unhandled_rejection=self._rejection,
             on_console=self._console if parts["console"] else None,
         )
         self._values = parts["console_values"]
+        self._endpoints = self._runtime._native.endpoints()
+        if self._endpoints is not None:
+            self._tell_state(news=True)
+
+    async def _read(self, stream: JsStream) -> Any:
+        return self._more(stream, await stream._next(float("inf")))
+
+    def _more(self, stream: JsStream, chunk: Any) -> list[Any]:
+        """Return a chunk with those that are there already: list, whether it ended, the error after them.
+
+        As many at most as JavaScript may be ahead.
+        """
+        assert self._runtime is not None  # noqa: S101 - whose stream it is
+        most = self._runtime._config.stream_high_water_mark
+        chunks: list[Any] = []
+        error: BaseException | None = None
+        while chunk is not _END and chunk is not _NOTHING:
+            chunks.append(chunk)
+            if len(chunks) >= most:
+                chunk = _NOTHING
+                break
+            try:
+                chunk = stream._take()
+            except Exception as failed:
+                error = failed
+                break
+        return [chunks, chunk is _END, error]
 
     # ---- answers -------------------------------------------------------------------------------------------------
 
@@ -169,8 +205,17 @@ class Serving:
         if isinstance(error, JavaScriptTimeout):
             self._watch()
 
+    def _tell_state(self, *, news: bool = False) -> None:
+        """Tell the host how the runtime stands, and where debuggers reach it, when that is news."""
+        state = "open" if self._runtime is None else self._runtime.state
+        if (news or state != self._state) and state in {"open", "draining", "condemned"}:
+            self._state = state
+            self.calls.send(Kind.STATE, 0, encode([state, self._endpoints]))
+
     def reply(self, number: int, value: Any) -> None:
         """Send a result."""
+        if self._state != "open":
+            self._tell_state()
         try:
             payload = encode(value, self.calls.border)
         except Exception as error:
@@ -180,6 +225,7 @@ class Serving:
 
     def fail(self, number: int, error: BaseException) -> None:
         """Send an error."""
+        self._tell_state()
         try:
             payload = encode(error, self.calls.border)
         except Exception as failed:
@@ -211,10 +257,11 @@ class Serving:
 
     def _console(self, message: ConsoleMessage) -> None:
         args = message.args if self._values else ()
+        payload = encode(message.dropped)
         try:
-            payload = encode([message.level, message.text, args, message.dropped], self.calls.border)
+            payload += encode([message.level, message.text, args], self.calls.border)
         except Exception:
-            payload = encode([message.level, message.text, (), message.dropped])
+            payload += encode([message.level, message.text, ()])
         self.calls.send(Kind.CONSOLE, 0, payload)
 
     def _rejection(self, error: JavaScriptError) -> None:
@@ -223,9 +270,15 @@ class Serving:
     # ---- a V8 that does not yield --------------------------------------------------------------------------------
 
     def _watch(self) -> None:
-        """An operation was stopped: make sure that V8 has left it."""
-        if self._probe is None or self._probe.done():
+        """An operation was stopped: make sure that V8 has left it. A debugger may keep it there."""
+        if self._endpoints is None and (self._probe is None or self._probe.done()):
             self._probe = asyncio.ensure_future(self._find_out(list(self._running.values())))
+
+    async def _idle(self) -> bool:
+        """Wait until JavaScript gives way, and say whether nothing but the host can wake it: no timer is set."""
+        assert self._runtime is not None  # noqa: S101 - something has run
+        await self._runtime._native.eval_async("0", float("inf"), None, None)
+        return not any(self._runtime._native.stats()["timers"])
 
     async def _find_out(self, earlier: list[Any]) -> None:
         assert self._runtime is not None  # noqa: S101 - something has run
@@ -241,28 +294,8 @@ class Serving:
                 os._exit(settings.WEDGED)
         if answer.done() and not answer.cancelled():
             answer.exception()
+        self._tell_state()
 
 
 async def _awaited(value: Any, timeout: float | None) -> Any:
     return await (value if timeout is None else asyncio.wait_for(value, timeout))
-
-
-async def _read(stream: JsStream) -> Any:
-    return _more(stream, await stream._next(float("inf")))
-
-
-def _more(stream: JsStream, chunk: Any) -> list[Any]:
-    """Return a chunk with those that are there already: list, whether it ended, the error after them."""
-    chunks: list[Any] = []
-    error: BaseException | None = None
-    while chunk is not _END and chunk is not _NOTHING:
-        chunks.append(chunk)
-        if len(chunks) > _BATCH:
-            chunk = _NOTHING
-            break
-        try:
-            chunk = stream._take()
-        except Exception as failed:
-            error = failed
-            break
-    return [chunks, chunk is _END, error]

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from typing import Any, Final
 
+from .. import _isolation
 from .._config import RuntimeConfig, Timeout, check_timeout
+from .._inspector import InspectorConfig
 
 #: Exit code of a child whose V8 does not yield.
 WEDGED: Final = 70
+#: Exit code of a child that could not read what its host sent.
+BROKEN: Final = 71
+REASONS: Final = {
+    WEDGED: "V8 did not yield after an operation was stopped",
+    BROKEN: "it did not understand its host",
+}
 
 _SENT: Final = (
     "max_heap_size",
@@ -55,11 +64,14 @@ def pack(config: RuntimeConfig) -> dict[str, Any]:
     parts["code_cache"] = None if config.code_cache is None else str(config.code_cache)
     parts["console"] = bool(config.enable_console)
     parts["console_values"] = config.on_console is not None
-    parts["memory"] = config.max_process_memory
-    parts["cpu"] = config.max_process_cpu
+    parts["inspector"] = None if config.inspector is None else dataclasses.asdict(config.inspector)
+    parts["rights"] = dataclasses.asdict(_isolation.of(config))
+    if config.code_cache is not None:
+        parts["rights"]["readable"] += (parts["code_cache"],)
     return parts
 
 
 def unpack(parts: dict[str, Any]) -> dict[str, Any]:
     """Return the options of the child's runtime."""
-    return {name: parts[name] for name in (*_SENT, "timeout", "cpu_timeout")}
+    inspector = parts["inspector"] and InspectorConfig(**parts["inspector"])
+    return {name: parts[name] for name in (*_SENT, "timeout", "cpu_timeout")} | {"inspector": inspector}

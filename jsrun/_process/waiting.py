@@ -17,11 +17,16 @@ from .. import _portal
 
 if TYPE_CHECKING:
     from .isolate import ProcessIsolate
+    from .watching import Watched
 
 # Messages that a loop takes before it gets its turn.
 _BATCH: Final = 256
 #: Seconds that a child may be late with the answer to an operation whose deadline has passed, before it is killed.
 GRACE: Final = 1.0
+
+# Seconds of silence after which a thread that blocks its loop asks whether it waits for itself; each look doubles them.
+_FIRST_LOOK: Final = 0.25
+_LOOKS: Final = 5
 
 Work = tuple[int, Callable[..., None], tuple[Any, ...]]
 
@@ -34,10 +39,24 @@ class LoopPort:
         self._taken = taken
         self._work: deque[Work] = deque()
         self._scheduled = False
+        self._lock = threading.Lock()
+        self._blocked: ThreadPort | None = None
+
+    def block(self, port: ThreadPort | None) -> ThreadPort | None:
+        """Let a thread that blocks this loop run what comes, and what is there; return who did so before."""
+        with self._lock:
+            before, self._blocked = self._blocked, port
+            while port is not None and self._work:
+                size, call, args = self._work.popleft()
+                port.post(size, call, *args)
+            return before
 
     def post(self, size: int, call: Callable[..., None], *args: Any) -> bool:
-        """Run ``call(*args)`` there; false if the loop is closed. Called by the link's thread alone."""
-        self._work.append((size, call, args))
+        """Run ``call(*args)`` there; false if the loop is closed. Called by the link's thread, or the loop's own."""
+        with self._lock:
+            if self._blocked is not None and self._blocked.post(size, call, *args):
+                return True
+            self._work.append((size, call, args))
         if not self._scheduled:
             self._scheduled = True
             loop = self._loop()
@@ -123,6 +142,8 @@ class Request:
         self.later: LoopPort | None = None
         self.number = isolate.next_number()
         self.context = contextvars.copy_context()
+        #: Somebody wants to hear of its end.
+        self.watched: Watched | None = None
         #: The link's thread has the answer.
         self.arrived = False
         self.pending = False
@@ -157,6 +178,8 @@ class Request:
         self.value, self.error = value, error
         if self.timer is not None:
             self.timer.cancel()
+        if self.watched is not None:
+            self.watched.end(error)
         future, self.future = self.future, None
         if future is None or future.done():
             return
@@ -168,6 +191,14 @@ class Request:
             future.set_exception(RuntimeError(f"a host function raised {error!r}"))
         else:
             future.set_exception(error)
+            # Nobody has to ask: an operation is dropped without a report.
+            future.exception()
+
+    def look(self) -> None:
+        """Find out whether this request, which blocks a loop, waits for that loop."""
+        from .deadlocks import look
+
+        look(self)
 
     def tell_pending(self) -> None:
         """The blocked call goes on as an awaitable."""
@@ -186,7 +217,7 @@ class Request:
     def _future_done(self, future: asyncio.Future[Any]) -> None:
         if not self.done and future.cancelled():
             self.future = None
-            self.end(None, None)
+            self.end(None, asyncio.CancelledError())
             self.isolate.cancel(self)
 
     def _overdue(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -199,14 +230,25 @@ class Request:
         port = self.port
         assert isinstance(port, ThreadPort)  # noqa: S101 - whoever blocks made one
         patience = None if timeout is None or timeout > 1e9 else timeout + GRACE
+        looks = _LOOKS if port.loop is not None else 0
         try:
             while not self.done and not self.pending:
-                if not port.run_one(patience):
+                pause = _FIRST_LOOK * 2.0 ** (_LOOKS - looks)
+                if looks and (patience is None or pause < patience):
+                    if not port.run_one(pause):
+                        looks -= 1
+                        patience = None if patience is None else patience - pause
+                        self.look()
+                elif not port.run_one(patience):
                     patience = self.isolate.overdue(self) or None
-        except BaseException:
-            self.end(None, None)
+        except BaseException as error:
+            self.end(None, error)
+            self.error = None
             self.isolate.cancel(self)
             raise
+        finally:
+            if self.watched is not None:
+                self.watched.leave()
         if self.error is not None:
             try:
                 raise self.error
@@ -223,6 +265,7 @@ class Operation(Coroutine[Any, Any, Any]):
         self._what = what
         self._future: asyncio.Future[Any] | None = None
         self._steps: Generator[Any, None, Any] | None = None
+        self._callbacks: list[tuple[Callable[[Operation], object], Callable[[object], None]]] = []
         if asyncio._get_running_loop() is not None:
             self._start()
 
@@ -236,6 +279,56 @@ class Operation(Coroutine[Any, Any, Any]):
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self._start().__await__()
+
+    def __iter__(self) -> Generator[Any, None, Any]:
+        return self.__await__()
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop on which it waits."""
+        return self._start().get_loop()
+
+    def add_done_callback(self, callback: Callable[[Operation], object], *, context: Any = None) -> None:
+        """Call ``callback`` with this operation when it is done."""
+
+        def done(_: object) -> None:
+            callback(self)
+
+        self._callbacks.append((callback, done))
+        self._start().add_done_callback(done, context=context)
+
+    def remove_done_callback(self, callback: Callable[[Operation], object]) -> int:
+        """Take a callback away; return how often it was there."""
+        future, kept, removed = self._start(), [], 0
+        for known, done in self._callbacks:
+            if known == callback:
+                removed += future.remove_done_callback(done)
+            else:
+                kept.append((known, done))
+        self._callbacks = kept
+        return removed
+
+    def cancel(self, msg: object = None) -> bool:
+        """Stop it; false if it is done."""
+        return self._start().cancel(msg)
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self._future is not None and self._future.cancelled()
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self._future is not None and self._future.done()
+
+    def result(self) -> Any:
+        """Return or raise how it ended."""
+        return self._start().result()
+
+    def exception(self) -> BaseException | None:
+        """Return what it raised."""
+        return self._start().exception()
 
     def _running(self) -> Generator[Any, None, Any]:
         if self._steps is None:

@@ -91,10 +91,11 @@ class _Level:
 
 
 class _Writer:
-    def __init__(self, border: Border, out: bytearray, limit: int) -> None:
+    def __init__(self, border: Border, out: bytearray, limit: int, depth: int) -> None:
         self.border = border
         self.out = out
         self.limit = limit
+        self.depth = depth
         self.seen: dict[int, int] = {}
         self.keep: list[Any] = []
         self.levels: list[_Level] = []
@@ -177,8 +178,8 @@ class _Writer:
         self.keep.append(value)
 
     def container(self, tag: int, value: Any, count: int, items: Iterator[Any], keyed: bool) -> None:
-        if len(self.levels) >= DEPTH:
-            raise Refused(f"nested deeper than {DEPTH}")
+        if len(self.levels) >= self.depth:
+            raise Refused("nested deeper than max_serialization_depth; raise it in RuntimeConfig if this is expected")
         self.number(value)
         self.out.append(tag)
         _varint(self.out, count)
@@ -264,12 +265,14 @@ class _Writer:
         _text(self.out, flags)
 
 
-def encode(value: Any, border: Border = PLAIN, *, out: bytearray | None = None, limit: int = 1 << 62) -> bytearray:
+def encode(
+    value: Any, border: Border = PLAIN, *, out: bytearray | None = None, limit: int = 1 << 62, depth: int = DEPTH
+) -> bytearray:
     """Append ``value`` to ``out`` (a new one when ``None``) and return it.
 
     Raises:
         ConversionError: something in it has no form on the other side.
     """
     out = bytearray() if out is None else out
-    _Writer(border, out, limit).write(value)
+    _Writer(border, out, limit, depth).write(value)
     return out

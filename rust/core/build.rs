@@ -21,7 +21,6 @@ fn main() {
     println!("cargo:rerun-if-changed=src/web");
     println!("cargo:rerun-if-changed=src/limits/link_flags.rs");
     link_flags::print();
-    check_target();
     // First, or V8 would put the process in its predictable mode.
     deno_core::v8::V8::set_flags_from_string(v8_flags::V8_FLAGS);
     JsRuntime::init_platform(None);
@@ -32,16 +31,4 @@ fn main() {
         .snapshot();
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR")).join("startup.snapshot");
     std::fs::write(out, snapshot).expect("OUT_DIR is writable");
-}
-
-/// The vendored V8 archive is for one target; for another one the caller names the archive to use.
-fn check_target() {
-    let target = std::env::var("TARGET").unwrap_or_default();
-    let archive = std::env::var("RUSTY_V8_ARCHIVE").unwrap_or_default();
-    let vendored = archive.contains("third_party/v8/librusty_v8");
-    assert!(
-        !vendored || target == "x86_64-unknown-linux-gnu",
-        "third_party/v8 holds V8 for x86_64-unknown-linux-gnu, and this build is for {target}. Set RUSTY_V8_ARCHIVE to the archive for {target}: \
-         a path, or the URL of librusty_v8_simdutf_release_{target}.a.gz among the releases of rusty_v8 150.4.0"
-    );
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,34 @@ import jsrun
 
 SCRIPTS = Path(__file__).parent / "crash"
 NOISE = ("Traceback", "panicked", "Fatal", "never awaited", "Exception ignored", "was destroyed", "Segmentation")
+
+
+TIERS: dict[str, Any] = {
+    "thread": "thread",
+    "process": "process",
+    "confined": jsrun.ProcessIsolation(seccomp=True, landlock=True, memory=4 << 30),
+}
+#: What the ordinary run puts to the killable tiers too. `nox -s hostile` puts everything to each.
+KILLABLE = re.compile(
+    r"test_(01_a_loop|02_|08_the|12|15_a_heap_that_stays|18_what|25_mess|28|30_deep_arg|34|39_buf|46|50_f|55|60|61|67|79)"
+)
+CONFINED = re.compile(r"test_(01_a_loop|06_web|13|15_a_heap_that_stays|18_what|22_a_flood_of_mod|45)")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The same bodies, with every runtime in a thread, in a child process, or in one that may do nothing else."""
+    name, chosen = metafunc.function.__name__, metafunc.config.getoption("isolation")
+    short = {"thread": True, "process": KILLABLE.match(name), "confined": CONFINED.match(name)}
+    tiers = [tier for tier in TIERS if (tier == chosen if chosen else short[tier])]
+    metafunc.parametrize("tier", tiers, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def tier(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where runtimes are that do not say it themselves."""
+    chosen: str = request.param
+    monkeypatch.setitem(jsrun.RuntimeConfig.__init__.__kwdefaults__, "isolation", TIERS[chosen])  # type: ignore[arg-type]
+    return chosen
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +76,11 @@ def rt() -> Iterator[jsrun.Runtime]:
     options = {"max_heap_size": 64 << 20, "max_buffer_bytes": 64 << 20}
     with jsrun.Runtime(on_unhandled_rejection=lambda error: None, **options) as runtime:
         yield runtime
-        check(runtime)
+        try:
+            check(runtime)
+        except jsrun.RuntimeCrashed as error:
+            # A child whose V8 did not come back within a second is given up.
+            assert error.exit_code == 70 and runtime.state == "condemned"
 
 
 def check(runtime: jsrun.Runtime) -> None:
@@ -59,7 +92,7 @@ def check(runtime: jsrun.Runtime) -> None:
         assert runtime.eval("6 * 7", timeout=50) == 42
         assert runtime.state == "open"
     elif runtime.state == "condemned":
-        with pytest.raises(jsrun.HeapLimitExceeded, match="condemned"):
+        with pytest.raises((jsrun.HeapLimitExceeded, jsrun.RuntimeCrashed), match="condemned|child process"):
             runtime.eval("1")
     elif runtime.state == "draining":
         # Behind a builtin that has not come back: then it is open, or condemned.
@@ -69,6 +102,22 @@ def check(runtime: jsrun.Runtime) -> None:
     else:
         with pytest.raises((jsrun.RuntimeClosed, jsrun.RuntimeTerminated)):
             runtime.eval("1")
+
+
+@pytest.fixture
+def drained(tier: str) -> Callable[..., Any]:
+    """After the block the runtime is open; or, where there is a child, it may have been given up after a second."""
+
+    @contextlib.contextmanager
+    def block(runtime: jsrun.Runtime) -> Iterator[None]:
+        try:
+            yield
+        except jsrun.RuntimeCrashed as error:
+            assert tier != "thread" and error.exit_code == 70
+        else:
+            assert runtime.state == "open"
+
+    return block
 
 
 @pytest.fixture(params=["blocking", "awaited"])
@@ -85,12 +134,13 @@ def run(request: pytest.FixtureRequest) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def survives() -> Callable[[str], str]:
+def survives(tier: str) -> Callable[[str], str]:
     """Runs a script of `crash/` in a process of its own, which must end well and silently."""
+    runner = [] if tier == "thread" else [SCRIPTS / "tier.py"]
 
     def script(name: str) -> str:
         done = subprocess.run(
-            [sys.executable, "-X", "faulthandler", SCRIPTS / f"{name}.py"],
+            [sys.executable, "-X", "faulthandler", *runner, SCRIPTS / f"{name}.py"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -176,7 +176,7 @@ def test_51_webassembly_can_be_off() -> None:
 
 
 def test_52_clocks_and_shared_memory(rt: Runtime) -> None:
-    """Documented, not hidden: docs/security.md says why."""
+    """Documented, not hidden: docs/guides/security.md says why."""
     assert rt.eval("typeof SharedArrayBuffer + typeof performance.now") == "functionfunction"
     with pytest.raises(JavaScriptError, match="TypeError"):
         rt.eval("Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)")

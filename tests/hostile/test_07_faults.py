@@ -131,7 +131,7 @@ def test_73_a_panic_is_contained() -> None:
 
 @pytest.mark.may_leak  # the loop's helper threads and their descriptors
 async def test_74_many_busy_runtimes_meet_their_deadlines(other: Runtime) -> None:
-    crowd = [Runtime() for _ in range(60)]
+    crowd = await asyncio.gather(*(Runtime.create() for _ in range(60)))
     ended = await asyncio.gather(*(outcome(rt.eval_async("for (;;);", timeout=0.3)) for rt in crowd))
     assert all(isinstance(error, JavaScriptTimeout) for error in ended)
     assert await other.eval_async("1") == 1

@@ -18,6 +18,7 @@ from jsrun import (
     HeapLimitExceeded,
     InspectorConfig,
     InspectorEndpoints,
+    InterruptStats,
     JavaScriptError,
     JavaScriptTimeout,
     JsFunction,
@@ -30,12 +31,14 @@ from jsrun import (
     PermissionDenied,
     PoolStats,
     PyStreamSource,
+    ReactorStats,
     Runtime,
     RuntimeClosed,
     RuntimeConfig,
     RuntimePool,
     RuntimeStats,
     RuntimeTerminated,
+    get_reactor_stats,
     undefined,
 )
 
@@ -85,6 +88,9 @@ def blocking() -> None:
         assert_type(rt.is_closed(), bool)
         assert_type(rt.get_stats(), RuntimeStats)
         assert_type(rt.get_stats().heap_used_bytes, int)
+        assert_type(rt.get_stats().interrupts, InterruptStats)
+        assert_type(get_reactor_stats(), ReactorStats)
+        assert_type(get_reactor_stats().isolates, int)
         rt.terminate()
         rt.close()
 

@@ -91,7 +91,7 @@ impl Default for Config {
             inspector: None,
             max_depth: 100,
             max_bytes: 10 << 20,
-            stream_ahead: 32,
+            stream_ahead: 64,
             max_reentry: 64,
         }
     }

@@ -11,6 +11,7 @@
 //! - `code_cache`: compiled code of large sources, in memory and on disk.
 //! - `snapshot`: what isolates start from; `room`: whether they can.
 //! - `web`: the Web platform that every isolate starts with.
+//! - [`confinement`]: what a process may still do, when it gives up the rest.
 //! - `convert`: values across the V8 border, in the notation of [`wire`].
 //! - [`value`], [`memory`], [`config`], [`error`], [`reply`], [`completion`], [`reactor`], [`spin`], [`stats`]: what both sides share.
 //!
@@ -20,6 +21,7 @@ mod code_cache;
 pub mod commands;
 pub mod completion;
 pub mod config;
+pub mod confinement;
 mod convert;
 mod engine;
 pub mod error;

@@ -25,6 +25,11 @@ pub fn handle() -> io::Result<&'static Handle> {
     Ok(REACTOR.get_or_init(|| runtime).handle())
 }
 
+/// Worker threads of the reactor, and tasks on it; none before it is started.
+pub(crate) fn load() -> (usize, usize) {
+    REACTOR.get().map_or((0, 0), |runtime| (runtime.metrics().num_workers(), runtime.metrics().num_alive_tasks()))
+}
+
 /// Leaves signals to the host's threads: a signal that lands on ours would not interrupt the thread that waits.
 pub fn block_signals() {
     // SAFETY: fills and applies a local signal set for this thread only.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::completion::Queue;
+use crate::completion::{Gate, Queue};
 use crate::error::{Error, JsException};
 use crate::isolate::Shared;
 use crate::value::Value;
@@ -37,9 +37,14 @@ pub enum Cause {
     Lost = 7,
     /// Used up its time on the isolate's thread.
     CpuTimeout = 8,
+    /// Given up by a signal, such as Ctrl-C, while its caller blocked.
+    Interrupted = 9,
 }
 
 impl Cause {
+    /// One more than the largest.
+    pub(crate) const COUNT: usize = 10;
+
     fn from_u8(code: u8) -> Option<Self> {
         Some(match code {
             1 => Self::Timeout,
@@ -50,6 +55,7 @@ impl Cause {
             6 => Self::Unreachable,
             7 => Self::Lost,
             8 => Self::CpuTimeout,
+            9 => Self::Interrupted,
             _ => return None,
         })
     }
@@ -160,7 +166,7 @@ pub struct Ticket {
     /// The host call from which this operation was started, if its isolate waits for that call.
     pub chain: Option<CallId>,
     /// Set by whoever ends the operation; answering later is a no-op.
-    answered: AtomicBool,
+    answered: Gate,
     /// The caller's queue, for the answer and for host calls made on its behalf.
     queue: Arc<Queue>,
     /// Whether a thread blocks for the answer.
@@ -185,7 +191,7 @@ impl Ticket {
             cpu: timeouts.cpu.filter(|limit| *limit != Duration::MAX),
             cpu_used: AtomicU64::new(0),
             chain,
-            answered: AtomicBool::new(false),
+            answered: Gate::new(),
             queue,
             blocking,
             tells_pending: AtomicBool::new(false),
@@ -223,7 +229,7 @@ impl Ticket {
 
     /// Ends the operation unless it ended before; true if this call did.
     pub fn answer(&self, outcome: Result<Value, Error>) -> bool {
-        let first = !self.answered.swap(true, Ordering::AcqRel);
+        let first = self.answered.pass();
         if first {
             // A closed queue means that its loop is gone and nobody waits: the value is dropped.
             let _ = self.queue.push(Item::Done(self.id, outcome));
@@ -233,7 +239,7 @@ impl Ticket {
 
     /// Whether the operation has been answered.
     pub fn is_answered(&self) -> bool {
-        self.answered.load(Ordering::Acquire)
+        self.answered.is_shut()
     }
 
     /// The isolate has let go.
@@ -258,14 +264,14 @@ impl Ticket {
 
     /// Gives up waiting: whatever comes later is dropped.
     pub fn detach(&self) {
-        self.answered.store(true, Ordering::Release);
+        self.answered.pass();
     }
 
     /// The error that belongs to a cause.
     pub fn error_for(&self, cause: Cause, heap_limit: usize) -> Error {
         match cause {
             Cause::Timeout => Error::Timeout(self.deadline.map_or(Duration::ZERO, |(_, limit)| limit)),
-            Cause::Cancelled => Error::Cancelled,
+            Cause::Cancelled | Cause::Interrupted => Error::Cancelled,
             Cause::CpuTimeout => Error::CpuTimeout(self.cpu.unwrap_or_default()),
             Cause::HeapLimit => Error::HeapLimit { limit: heap_limit, condemned: None },
             Cause::Terminated => Error::Terminated,

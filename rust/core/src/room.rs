@@ -50,6 +50,21 @@ impl Drop for Room {
     }
 }
 
+/// Whether the process may have only so much address space: then it is not spent ahead of need.
+#[cfg(unix)]
+pub(crate) fn is_limited() -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: fills the structure it is given.
+    let told = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) };
+    told != 0 || limit.rlim_cur != libc::RLIM_INFINITY
+}
+
+/// Nothing to ask here.
+#[cfg(not(unix))]
+pub(crate) fn is_limited() -> bool {
+    false
+}
+
 /// Whether V8 can start: its workers, the thread they descend from, and one isolate.
 ///
 /// # Errors

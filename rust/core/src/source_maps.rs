@@ -9,8 +9,8 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use deno_core::url::Url;
 use sourcemap::DecodedMap;
+use url::Url;
 
 /// Longest map in a script itself, in bytes: JavaScript that is not trusted may hold one, and reading it takes many times its memory.
 const LONGEST_INLINE: usize = 8 << 20;

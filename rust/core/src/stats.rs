@@ -1,6 +1,7 @@
 //! Figures of one isolate: counted where things happen, read from any thread without waiting for the isolate.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deno_core::v8;
@@ -12,16 +13,24 @@ use crate::reply::Cause;
 pub struct Counters {
     /// Commands run.
     pub operations: AtomicU64,
-    /// Evaluations and function calls by kind: blocking eval, awaited eval, blocking call, awaited call.
-    pub kinds: [AtomicU64; 4],
+    /// Operations by [`Kind`], blocking and awaited each.
+    pub kinds: [AtomicU64; 8],
     /// Kind of the last one, from 1; 0 before the first.
     pub last_kind: AtomicU64,
-    /// Nanoseconds spent in commands, all together.
+    /// Nanoseconds that JavaScript was on the stack, all together.
     pub run_nanos: AtomicU64,
     /// Nanoseconds of the last command.
     pub last_nanos: AtomicU64,
+    /// Operations that were begun and have not ended.
+    pub live: AtomicU64,
     /// Operations waiting for a promise.
     pub pending: AtomicU64,
+    /// Host calls that JavaScript waits for or awaits.
+    pub host_calls: AtomicU64,
+    /// Timers and intervals that are set, written by JavaScript's own bookkeeping. Outlives the isolate's heap.
+    pub timers: Arc<Timers>,
+    /// Modules that are known.
+    pub modules: AtomicU64,
     /// JavaScript objects the host holds.
     pub handles: AtomicU64,
     /// Heap in use, as of the last look, in bytes.
@@ -32,6 +41,8 @@ pub struct Counters {
     pub heap_physical: AtomicU64,
     /// Memory outside the heap that V8 knows of, in bytes.
     pub external: AtomicU64,
+    /// Memory of array buffers, in bytes, once V8 has started. Outlives the isolate while a buffer does.
+    pub(crate) buffers: OnceLock<Arc<AtomicUsize>>,
     /// Streams of JavaScript's that the host reads.
     pub js_streams: StreamCounters,
     /// Streams of the host's that JavaScript reads.
@@ -41,9 +52,34 @@ pub struct Counters {
     /// Large sources that were compiled anew.
     pub code_cache_misses: AtomicU64,
     /// Operations stopped, by cause.
-    pub stops: [AtomicU64; 9],
+    pub stops: [AtomicU64; Cause::COUNT],
     /// Reports of unhandled rejections and uncaught errors that were dropped.
     pub reports_dropped: AtomicU64,
+}
+
+/// What an operation does, for statistics and for whoever watches operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Kind {
+    /// Evaluates a script.
+    Eval = 0,
+    /// Calls a function.
+    Call = 1,
+    /// Evaluates a module.
+    EvalModule = 2,
+    /// Waits for a promise that the host holds.
+    Await = 3,
+}
+
+/// How many timers of each sort are set: once, and again and again.
+#[derive(Debug, Default)]
+pub struct Timers(pub [AtomicU32; 2]);
+
+impl Timers {
+    /// Whether one is set.
+    pub(crate) fn any(&self) -> bool {
+        self.0.iter().any(|count| count.load(Ordering::Relaxed) > 0)
+    }
 }
 
 /// Streams of one direction.
@@ -79,11 +115,20 @@ impl StreamCounters {
 }
 
 impl Counters {
+    /// Memory of array buffers, in bytes.
+    pub fn buffer_bytes(&self) -> usize {
+        self.buffers.get().map_or(0, |used| used.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn ran(&self, took: Duration) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.operations.fetch_add(1, Ordering::Relaxed);
-        self.run_nanos.fetch_add(nanos, Ordering::Relaxed);
         self.last_nanos.store(nanos, Ordering::Relaxed);
+    }
+
+    /// JavaScript left the stack on which it was for this long.
+    pub(crate) fn left(&self, took: Duration) {
+        self.run_nanos.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(crate) fn heap(&self, figures: &v8::HeapStatistics) {
@@ -93,10 +138,14 @@ impl Counters {
         self.external.store(figures.external_memory() as u64, Ordering::Relaxed);
     }
 
-    pub(crate) fn kind(&self, is_call: bool, blocking: bool) {
-        let index = 2 * usize::from(is_call) + usize::from(!blocking);
+    pub(crate) fn kind(&self, kind: Kind, blocking: bool) {
+        let index = 2 * kind as usize + usize::from(!blocking);
         self.kinds[index].fetch_add(1, Ordering::Relaxed);
         self.last_kind.store(index as u64 + 1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn live_changed(&self, count: usize) {
+        self.live.store(count as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn pending_changed(&self, count: usize) {

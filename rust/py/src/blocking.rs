@@ -92,7 +92,7 @@ pub(crate) fn wait(py: Python<'_>, shared: &Arc<Shared>, ticket: &Arc<Ticket>, b
                 match park(py, &queue, main) {
                     Ok(()) => {}
                     Err(error) => {
-                        shared.stop(ticket, Cause::Cancelled);
+                        shared.stop(ticket, Cause::Interrupted);
                         interrupted.get_or_insert(error);
                     }
                 }

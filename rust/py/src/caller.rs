@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jsrun_core::commands::Command;
 use jsrun_core::error::Error;
 use jsrun_core::isolate::Shared;
-use jsrun_core::reply::{CallId, Timeouts};
+use jsrun_core::reply::{CallId, Ticket, Timeouts};
 use jsrun_core::value::Value;
 use parking_lot::Mutex;
 use pyo3::PyTraverseError;
@@ -19,6 +19,7 @@ use crate::convert::{Pending, to_py};
 use crate::errors::to_exception;
 use crate::isolate::Isolate;
 use crate::operation::Operation;
+use crate::watch::Watch;
 use crate::{host, imports, table};
 
 /// Who asks for an operation.
@@ -38,6 +39,11 @@ impl KeepAlive {
     /// Holds the isolate behind `shared`.
     pub(crate) fn new(py: Python<'_>, shared: &Shared) -> Self {
         Self(Mutex::new(table::isolate(py, shared).map(Bound::unbind)))
+    }
+
+    /// What is to be told of the isolate's operations, if something is.
+    pub(crate) fn watch(&self) -> Option<Arc<Watch>> {
+        self.0.lock().as_ref().and_then(|isolate| isolate.get().watch().cloned())
     }
 
     /// Lets go.
@@ -95,10 +101,25 @@ pub(crate) fn run_blocking<'py>(
     table::sweep(py, shared);
     let queue = blocking::queue_of(bridge.as_ref())?;
     // The isolate outlives the call even if its last owner goes meanwhile.
-    let _alive = table::isolate(py, shared);
+    let alive = table::isolate(py, shared);
     let ticket = shared.ticket(queue, true, timeouts.into(), chain_of(py, shared)?);
-    shared.submit(Arc::clone(&ticket), command).map_err(|error| to_exception(py, error, shared))?;
-    match blocking::wait(py, shared, &ticket, bridge.as_ref())? {
+    let watched = alive.as_ref().and_then(|isolate| isolate.get().watch()?.begin(py, &command, None));
+    let result = submit_and_wait(py, shared, &ticket, command, bridge.as_ref());
+    if let Some(watched) = watched {
+        watched.end(py, result.as_ref().err());
+    }
+    result
+}
+
+fn submit_and_wait<'py>(
+    py: Python<'py>,
+    shared: &Arc<Shared>,
+    ticket: &Arc<Ticket>,
+    command: Command,
+    bridge: Option<&Bound<'py, LoopBridge>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    shared.submit(Arc::clone(ticket), command).map_err(|error| to_exception(py, error, shared))?;
+    match blocking::wait(py, shared, ticket, bridge)? {
         Ended::Done(outcome) => finish(py, outcome, shared),
         Ended::Pending => Err(PyTypeError::new_err("a blocking call was told that it is pending")),
     }
@@ -124,23 +145,17 @@ pub(crate) fn call_from_loop<'py>(
     let caller = Caller { shared: Arc::clone(shared), timeouts, what: "call" };
     let (operation, ticket) = Operation::adopt(py, caller, bridge)?;
     ticket.tell_pending();
+    Operation::watch(&operation, &command);
     start_pending(py, pending, Some(bridge), shared)?;
-    if let Err(error) = shared.submit(Arc::clone(&ticket), command) {
-        bridge.get().forget(ticket.id);
-        operation.call_method0("close")?;
-        return Err(to_exception(py, error, shared));
-    }
-    match blocking::wait(py, shared, &ticket, Some(bridge)) {
-        Ok(Ended::Pending) => Ok(operation.into_any()),
-        Ok(Ended::Done(outcome)) => {
-            bridge.get().forget(ticket.id);
-            Operation::mark_seen(&operation);
-            finish(py, outcome, shared)
-        }
-        Err(error) => {
-            bridge.get().forget(ticket.id);
-            Operation::mark_seen(&operation);
-            Err(error)
-        }
-    }
+    let result = match shared.submit(Arc::clone(&ticket), command) {
+        Ok(()) => match blocking::wait(py, shared, &ticket, Some(bridge)) {
+            Ok(Ended::Pending) => return Ok(operation.into_any()),
+            Ok(Ended::Done(outcome)) => finish(py, outcome, shared),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(to_exception(py, error, shared)),
+    };
+    bridge.get().forget(ticket.id);
+    Operation::settle(&operation, &result);
+    result
 }

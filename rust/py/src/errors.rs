@@ -9,8 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::convert::to_py;
-use crate::imports;
-use crate::table;
+use crate::{imports, table, watch};
 
 /// The Python exception for an engine error.
 pub(crate) fn to_exception(py: Python<'_>, error: Error, shared: &Arc<Shared>) -> PyErr {
@@ -46,7 +45,10 @@ pub(crate) fn to_exception(py: Python<'_>, error: Error, shared: &Arc<Shared>) -
         Error::Closed | Error::Forked | Error::Released(_) => &imports::RUNTIME_CLOSED,
         Error::Terminated => &imports::RUNTIME_TERMINATED,
         Error::Timeout(_) | Error::CpuTimeout(_) => &imports::TIMEOUT,
-        Error::HeapLimit { .. } => &imports::HEAP_LIMIT,
+        Error::HeapLimit { .. } => {
+            watch::condemned(py, shared);
+            &imports::HEAP_LIMIT
+        }
         Error::Snapshot(_) => &imports::SNAPSHOT_ERROR,
         Error::Inspector(_) => &imports::INSPECTOR_ERROR,
         Error::File(source) => return PyOSError::new_err((source.raw_os_error(), text)),

@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 #[pyclass(frozen, module = "jsrun._jsrun")]
 pub(crate) struct PackageFolder {
     folder: Arc<Folder>,
+    options: (Vec<String>, String),
 }
 
 impl PackageFolder {
@@ -23,8 +24,8 @@ impl PackageFolder {
 impl PackageFolder {
     #[new]
     fn new(py: Python<'_>, root: PathBuf, conditions: Vec<String>, node_env: String) -> PyResult<Self> {
-        match Folder::open(&root, Options { conditions, node_env }) {
-            Ok(folder) => Ok(Self { folder: Arc::new(folder) }),
+        match Folder::open(&root, Options { conditions: conditions.clone(), node_env: node_env.clone() }) {
+            Ok(folder) => Ok(Self { folder: Arc::new(folder), options: (conditions, node_env) }),
             // As Python's own: with the reason in its words, and the path.
             Err(error) => match error.raw_os_error() {
                 Some(code) => {
@@ -39,6 +40,12 @@ impl PackageFolder {
     #[getter]
     fn root(&self) -> PathBuf {
         self.folder.root().to_path_buf()
+    }
+
+    /// Conditions and `NODE_ENV` that it was made with.
+    #[getter]
+    fn options(&self) -> (Vec<String>, String) {
+        self.options.clone()
     }
 
     /// The name of the file that a bare specifier means in the file `referrer`, and `None`; or `None` and why it means none.

@@ -1,6 +1,7 @@
 //! `Isolate`: extracts arguments and submits commands.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jsrun_core::Binding;
@@ -23,7 +24,8 @@ use crate::convert::{Pending, from_py};
 use crate::errors::to_exception;
 use crate::folder::PackageFolder;
 use crate::operation::Operation;
-use crate::{config, host, imports, inspector, table, timeout};
+use crate::watch::Watch;
+use crate::{config, figures, host, imports, inspector, table, timeout};
 
 /// How long a blocking `close()` waits for the isolate's thread.
 const CLOSE_WAIT: Duration = Duration::from_secs(5);
@@ -35,18 +37,10 @@ pub(crate) struct Isolate {
     shared: Arc<Shared>,
     /// Host callables and exceptions that the engine refers to.
     objects: table::Objects,
-}
-
-/// Isolate threads alive in this process.
-#[pyfunction]
-pub(crate) fn live_isolates() -> usize {
-    isolate::live_isolates()
-}
-
-/// V8's version.
-#[pyfunction]
-pub(crate) fn v8_version() -> &'static str {
-    isolate::v8_version()
+    /// What is to be told of its operations.
+    watch: Option<Arc<Watch>>,
+    /// The log has it that the heap stays full.
+    condemned: AtomicBool,
 }
 
 impl Isolate {
@@ -71,7 +65,9 @@ impl Isolate {
         inline.attach(&shared);
         // Before anything runs: the bootstrap script may write to the console.
         imports::LISTEN.get(options.py())?.call1((shared.id, options))?;
-        Ok((Self { isolate: Mutex::new(Some(isolate)), shared, objects: Mutex::default() }, start))
+        let watch = Watch::new(options, shared.id)?;
+        let condemned = AtomicBool::new(false);
+        Ok((Self { isolate: Mutex::new(Some(isolate)), shared, objects: Mutex::default(), watch, condemned }, start))
     }
 
     /// Has the handler of the configuration, if there is one, answer `fetch`. The isolate must be registered.
@@ -92,6 +88,16 @@ impl Isolate {
     /// What other threads see of the isolate.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
+    }
+
+    /// What is to be told of its operations, if something is.
+    pub(crate) fn watch(&self) -> Option<&Arc<Watch>> {
+        self.watch.as_ref()
+    }
+
+    /// Whether nobody has been told yet that the heap stays full; from now on somebody has.
+    pub(crate) fn tell_condemned(&self) -> bool {
+        !self.condemned.swap(true, Ordering::AcqRel)
     }
 
     /// Host callables and exceptions that the engine refers to.
@@ -309,35 +315,7 @@ impl Isolate {
 
     /// Figures for `get_stats`.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        use std::sync::atomic::Ordering::Relaxed;
-        let counters = &self.shared.counters;
-        let figures = PyDict::new(py);
-        for (name, counter) in [
-            ("operations", &counters.operations),
-            ("run_nanos", &counters.run_nanos),
-            ("last_nanos", &counters.last_nanos),
-            ("pending", &counters.pending),
-            ("handles", &counters.handles),
-            ("heap_used", &counters.heap_used),
-            ("heap_total", &counters.heap_total),
-            ("heap_physical", &counters.heap_physical),
-            ("external", &counters.external),
-            ("code_cache_hits", &counters.code_cache_hits),
-            ("code_cache_misses", &counters.code_cache_misses),
-            ("reports_dropped", &counters.reports_dropped),
-        ] {
-            figures.set_item(name, counter.load(Relaxed))?;
-        }
-        for (name, streams) in [("js_streams", &counters.js_streams), ("host_streams", &counters.host_streams)] {
-            let totals = [&streams.active, &streams.total, &streams.chunks, &streams.bytes].map(|counter| counter.load(Relaxed));
-            figures.set_item(name, totals)?;
-        }
-        let stops: Vec<u64> = counters.stops.iter().map(|counter| counter.load(Relaxed)).collect();
-        figures.set_item("stops", stops)?;
-        let kinds: Vec<u64> = counters.kinds.iter().map(|counter| counter.load(Relaxed)).collect();
-        figures.set_item("kinds", kinds)?;
-        figures.set_item("last_kind", counters.last_kind.load(Relaxed))?;
-        Ok(figures)
+        figures::of(py, &self.shared)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -4,9 +4,11 @@ mod blocking;
 mod bridge;
 mod caller;
 mod config;
+mod confinement;
 mod convert;
 mod errors;
 mod feed;
+mod figures;
 mod folder;
 mod function;
 mod host;
@@ -18,6 +20,7 @@ mod operation;
 mod stream;
 mod table;
 mod timeout;
+mod watch;
 
 use pyo3::prelude::*;
 
@@ -30,7 +33,11 @@ mod _jsrun {
     #[pymodule_export]
     use super::config::check_import_map;
     #[pymodule_export]
+    use super::confinement::confine;
+    #[pymodule_export]
     use super::feed::{Chunks, Feed};
+    #[pymodule_export]
+    use super::figures::{census, live_isolates, v8_version};
     #[pymodule_export]
     use super::folder::PackageFolder;
     #[pymodule_export]
@@ -38,7 +45,7 @@ mod _jsrun {
     #[pymodule_export]
     use super::inspector::InspectorSession;
     #[pymodule_export]
-    use super::isolate::{Isolate, live_isolates, v8_version};
+    use super::isolate::Isolate;
     #[pymodule_export]
     use super::memory::StoreHandle;
     #[pymodule_export]

@@ -18,7 +18,7 @@ pub(crate) fn parse(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duratio
 }
 
 /// Seconds as a number or a `timedelta`; `None` stays `None`, infinity is no limit.
-fn parse_named(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
+pub(crate) fn parse_named(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
     let Some(value) = value.filter(|value| !value.is_none()) else { return Ok(None) };
     let wrong = || PyTypeError::new_err(format!("{name} must be seconds (int or float), a timedelta or None, got {}", value.get_type()));
     let seconds = if value.is_instance_of::<PyBool>() {

@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering;
 use deno_core::v8;
 use deno_core::v8::script_compiler::{CachedData, CompileOptions, Source};
 
-use super::key::{Key, Unit, key_of};
+use super::entry::Key;
+use super::key::{Unit, key_of};
 use super::{disk, memory};
 use crate::config::Config;
 use crate::engine::State;

@@ -1,19 +1,12 @@
 //! Compiled code on disk: one file per source. Files that are cut, damaged or of something else are as good as absent, and nothing here fails.
-//!
-//! Layout: magic, the key, a digest of the code, the code. The digest guards against damage, not against forgery: code is code, and the directory must be one
-//! that only trusted users write to.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sha2::{Digest, Sha256};
+use super::entry::{HEADER, Key, seal, unseal};
 
-use super::key::Key;
-
-const MAGIC: &[u8; 8] = b"jsrun\0c1";
-const HEADER: usize = 8 + 32 + 32;
 /// Longest entry that is read, in bytes.
 const MOST: u64 = 256 << 20;
 
@@ -25,21 +18,6 @@ fn path_of(directory: &Path, key: &Key) -> PathBuf {
     }
     name.push_str(".v8code");
     directory.join(name)
-}
-
-fn seal(key: &Key, code: &[u8]) -> Vec<u8> {
-    let mut entry = Vec::with_capacity(HEADER + code.len());
-    entry.extend_from_slice(MAGIC);
-    entry.extend_from_slice(key);
-    entry.extend_from_slice(&Sha256::digest(code));
-    entry.extend_from_slice(code);
-    entry
-}
-
-fn unseal<'a>(key: &Key, entry: &'a [u8]) -> Option<&'a [u8]> {
-    let rest = entry.strip_prefix(MAGIC)?.strip_prefix(key)?;
-    let (digest, code) = rest.split_first_chunk::<32>()?;
-    (!code.is_empty() && *digest == <Key>::from(Sha256::digest(code))).then_some(code)
 }
 
 /// The code of `key`, if it is there and whole.
@@ -78,25 +56,7 @@ pub(super) fn write(directory: &Path, key: &Key, code: &[u8]) -> io::Result<()> 
 
 #[cfg(test)]
 mod tests {
-    use super::{HEADER, path_of, read, seal, unseal, write};
-
-    #[test]
-    fn every_flipped_bit_and_every_cut_is_refused() {
-        let key = [7; 32];
-        let entry = seal(&key, b"some code");
-        assert_eq!(unseal(&key, &entry), Some(&b"some code"[..]));
-        assert_eq!(entry.len(), HEADER + 9);
-        assert_eq!(unseal(&[8; 32], &entry), None);
-        for at in 0..entry.len() {
-            assert_eq!(unseal(&key, &entry[..at]), None, "cut at {at}");
-            for bit in 0..8 {
-                let mut damaged = entry.clone();
-                damaged[at] ^= 1 << bit;
-                assert_eq!(unseal(&key, &damaged), None, "bit {bit} of byte {at}");
-            }
-        }
-        assert_eq!(unseal(&key, &[&entry[..], b"x"].concat()), None);
-    }
+    use super::{path_of, read, write};
 
     #[test]
     fn what_is_written_is_read_and_nothing_is_left_aside() {

@@ -3,10 +3,8 @@
 use deno_core::v8;
 use sha2::{Digest, Sha256};
 
+use super::entry::Key;
 use crate::isolate::{V8_FLAGS, v8_version};
-
-/// A digest. V8 itself compares no more than the length of a source with the code that it is given.
-pub(super) type Key = [u8; 32];
 
 /// What V8 compiles a source as: the code differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::key::Key;
+use super::entry::Key;
 
 /// All code together, in bytes.
 const MOST: usize = 64 << 20;

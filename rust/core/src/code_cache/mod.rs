@@ -2,6 +2,7 @@
 
 mod compile;
 mod disk;
+mod entry;
 mod key;
 mod memory;
 

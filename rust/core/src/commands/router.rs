@@ -12,6 +12,7 @@ use crate::inspector::{self, Inspect};
 use crate::isolate::Message;
 use crate::reply::Ticket;
 use crate::snapshot::Source;
+use crate::stats::Kind;
 use crate::value::Value;
 
 /// One request to an isolate.
@@ -38,6 +39,18 @@ pub enum Command {
 }
 
 impl Command {
+    /// What it does, if that is to run or await the user's JavaScript.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Eval(_) => Some(Kind::Eval),
+            Self::EvalModule(_) => Some(Kind::EvalModule),
+            Self::Call(_) => Some(Kind::Call),
+            Self::Await(_) => Some(Kind::Await),
+            _ => None,
+        }
+    }
+
     fn run<'s>(self, scope: &mut v8::PinScope<'s, '_>, state: &State) -> Result<Run<'s>, Error> {
         match self {
             Self::Eval(command) => command.run(scope, state),
@@ -115,10 +128,8 @@ fn request(scope: &mut v8::PinScope<'_, '_>, state: &State, ticket: Arc<Ticket>,
         state.snapshot_for.replace(Some((ticket, sources)));
         return;
     }
-    match &command {
-        Command::Eval(_) => state.shared.counters.kind(false, ticket.blocking),
-        Command::Call(_) => state.shared.counters.kind(true, ticket.blocking),
-        _ => {}
+    if let Some(kind) = command.kind() {
+        state.shared.counters.kind(kind, ticket.blocking);
     }
     state.operate(scope, ticket, |scope, state| command.run(scope, state));
 }

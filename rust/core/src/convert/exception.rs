@@ -1,5 +1,6 @@
 //! Thrown values: JavaScript error to `JsException`, and back.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use deno_core::v8;
@@ -9,6 +10,7 @@ use super::from_v8;
 use crate::engine::State;
 use crate::error::{Frame, JsException, SourceLine};
 use crate::source_maps::{Place, original, rewrite};
+use crate::value::Value;
 
 /// Longest `cause` chain and widest `errors` list that is taken apart.
 const MOST_CAUSES: usize = 16;
@@ -34,15 +36,38 @@ pub(crate) fn describe<'s>(
     exception
 }
 
+/// A thrown value, or a cause, that is no error. What errors inside of it were caused by is no longer converted if it is no error: a cycle through errors and
+/// values would have no end, for each conversion begins with a depth of its own.
+fn value_of<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, thrown: v8::Local<'s, v8::Value>) -> Option<Value> {
+    let _inside = Inside::enter(&state.in_thrown_value)?;
+    from_v8(scope, state, thrown).ok()
+}
+
+/// Resets a flag when it goes, also by a panic.
+struct Inside<'a>(&'a Cell<bool>);
+
+impl<'a> Inside<'a> {
+    /// Sets the flag; nothing if it is set.
+    fn enter(flag: &'a Cell<bool>) -> Option<Self> {
+        (!flag.replace(true)).then(|| Self(flag))
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
+}
+
 fn describe_at<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, thrown: v8::Local<'s, v8::Value>, level: usize) -> JsException {
     let is_error = thrown.is_native_error();
     let Ok(object) = v8::Local::<v8::Object>::try_from(thrown) else {
-        return JsException { message: plain_text(scope, thrown), value: from_v8(scope, state, thrown).ok(), ..Default::default() };
+        return JsException { message: plain_text(scope, thrown), value: value_of(scope, state, thrown), ..Default::default() };
     };
     let name = text_property(scope, object, "name");
     let message = text_property(scope, object, "message");
     if !is_error && (name.is_none() || message.is_none()) {
-        return JsException { message: plain_text(scope, thrown), value: from_v8(scope, state, thrown).ok(), ..Default::default() };
+        return JsException { message: plain_text(scope, thrown), value: value_of(scope, state, thrown), ..Default::default() };
     }
     let (frames, maps) = frames(scope, state, thrown);
     let mut exception = JsException {
@@ -171,6 +196,10 @@ fn frames(scope: &mut v8::PinScope<'_, '_>, state: &State, thrown: v8::Local<'_,
         .filter_map(|index| {
             let frame = trace.get_frame(scope, index)?;
             let some = |text: String| (!text.is_empty()).then_some(text);
+            // A frame of V8's own, such as that of an async host call.
+            if frame.get_line_number() == 0 && frame.get_script_name_or_source_url(scope).is_none_or(|name| name.length() == 0) {
+                return None;
+            }
             let map = state
                 .source_maps
                 .of(frame.get_script_id(), || Some(frame.get_script_source_mapping_url(scope)?.to_rust_string_lossy(scope)));
@@ -191,7 +220,7 @@ fn frames(scope: &mut v8::PinScope<'_, '_>, state: &State, thrown: v8::Local<'_,
 }
 
 fn source_line(scope: &mut v8::PinScope<'_, '_>, message: v8::Local<'_, v8::Message>) -> Option<SourceLine> {
-    let line = message.get_line_number(scope)?;
+    let line = message.get_line_number(scope).filter(|&line| line > 0)?;
     let text = message.get_source_line(scope).map(|text| text.to_rust_string_lossy(scope)).unwrap_or_default();
     let column = message.get_start_column();
     let from = column.saturating_sub(MOST_LINE / 2);

@@ -154,6 +154,12 @@ impl<'a> Reader<'a> {
         Some(first)
     }
 
+    /// The next byte, which is read again.
+    #[must_use]
+    pub fn peek(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
     /// An unsigned LEB128 number.
     pub fn varint(&mut self) -> Option<usize> {
         let mut value = 0usize;

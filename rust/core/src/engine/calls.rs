@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use deno_core::v8;
 
+use super::State;
 use crate::completion::Queue;
 use crate::reply::{CallId, OpId};
 
@@ -60,5 +61,13 @@ impl Calls {
 
     pub(super) fn is_empty(&self) -> bool {
         self.expected.is_empty()
+    }
+}
+
+impl State {
+    /// Publishes how many host calls are in flight, with those that are about to be.
+    pub(crate) fn count_calls(&self, coming: usize) {
+        let count = self.calls.borrow().len() + self.waiting.borrow().len() + coming;
+        self.shared.counters.host_calls.store(count as u64, std::sync::atomic::Ordering::Relaxed);
     }
 }

@@ -14,6 +14,6 @@ mod run;
 mod settle;
 mod state;
 
-pub(crate) use build::{Engine, build};
+pub(crate) use build::{Blank, Engine, Footing};
 pub(crate) use run::Run;
 pub(crate) use state::{State, state_of};

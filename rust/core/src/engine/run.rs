@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use deno_core::v8;
 
@@ -57,10 +58,13 @@ impl State {
         ticket: Arc<Ticket>,
         run: impl FnOnce(&mut v8::PinScope<'s, '_>, &Self) -> Result<Run<'s>, Error>,
     ) {
-        self.live.borrow_mut().insert(ticket.id, Arc::clone(&ticket));
+        {
+            let mut live = self.live.borrow_mut();
+            live.insert(ticket.id, Arc::clone(&ticket));
+            self.shared.counters.live_changed(live.len());
+        }
         self.shared.cpu.add(&ticket);
-        let start = std::time::Instant::now();
-        let previous = self.begin(scope, Some(&ticket));
+        let (previous, start) = self.begin(scope, Some(&ticket));
         let progress = contained(|| {
             v8::tc_scope!(let tc, scope);
             let progress = match run(tc, self) {
@@ -80,8 +84,8 @@ impl State {
             tc.reset();
             progress
         });
-        self.end(scope, previous);
-        self.shared.counters.ran(start.elapsed());
+        let left = self.end(scope, previous);
+        self.shared.counters.ran(left - start);
         self.publish_heap(scope, false);
         self.recover(scope);
         match progress {
@@ -97,7 +101,7 @@ impl State {
     /// Runs something that belongs to no one command: settling a promise, a turn of the event loop.
     pub(crate) fn turn<'s>(&self, scope: &mut v8::PinScope<'s, '_>, owner: Option<OpId>, run: impl FnOnce(&mut v8::PinScope<'s, '_>)) {
         let ticket = owner.and_then(|id| self.live.borrow().get(&id).cloned());
-        let previous = self.begin(scope, ticket.as_ref());
+        let (previous, _) = self.begin(scope, ticket.as_ref());
         let ran = contained(|| {
             v8::tc_scope!(let tc, scope);
             run(tc);
@@ -123,26 +127,38 @@ impl State {
     }
 
     /// Pushes an entry and makes `ticket` the owner of everything that starts inside.
-    fn begin<'s>(&self, scope: &mut v8::PinScope<'s, '_>, ticket: Option<&Arc<Ticket>>) -> v8::Local<'s, v8::Value> {
+    fn begin<'s>(&self, scope: &mut v8::PinScope<'s, '_>, ticket: Option<&Arc<Ticket>>) -> (v8::Local<'s, v8::Value>, Instant) {
         let previous = scope.get_continuation_preserved_embedder_data();
         let owner: v8::Local<'_, v8::Value> = match ticket {
             Some(ticket) => v8::Number::new(scope, ticket.id as f64).into(),
             None => v8::undefined(scope).into(),
         };
         scope.set_continuation_preserved_embedder_data(owner);
-        self.push(Entry { ticket: ticket.cloned(), checkpoint: false });
-        previous
+        (previous, self.push(Entry { ticket: ticket.cloned(), checkpoint: false }))
     }
 
-    fn push(&self, entry: Entry) {
+    /// Puts an entry on the stack; returns when.
+    fn push(&self, entry: Entry) -> Instant {
         self.count_for(Some(&entry));
-        self.entries.borrow_mut().push(entry);
+        let now = Instant::now();
+        let mut entries = self.entries.borrow_mut();
+        if entries.is_empty() {
+            self.entered.set(now);
+        }
+        entries.push(entry);
+        now
     }
 
-    fn pop(&self) {
+    /// Takes the innermost entry off the stack; returns when.
+    fn pop(&self) -> Instant {
+        let now = Instant::now();
         let mut entries = self.entries.borrow_mut();
         entries.pop();
+        if entries.is_empty() {
+            self.shared.counters.left(now - self.entered.get());
+        }
         self.count_for(entries.last());
+        now
     }
 
     /// From here on, time on the thread counts for this entry's operation.
@@ -153,7 +169,7 @@ impl State {
                 let unseen = meter.switch(ticket.as_ref(), *checkpoint);
                 let left = ticket.as_ref().and_then(|ticket| ticket.cpu_left());
                 if let Some(wait) = left.or(checkpoint.then_some(limits::CPU_LOOK)) {
-                    self.shared.watchdog.watch_cpu(std::time::Instant::now() + wait);
+                    self.shared.watchdog.watch_cpu(Instant::now() + wait);
                 }
                 unseen
             }
@@ -163,10 +179,11 @@ impl State {
     }
 
     /// Takes the entry off again. Afterwards V8 is not terminating, whatever happened inside.
-    fn end(&self, scope: &mut v8::PinScope<'_, '_>, previous: v8::Local<'_, v8::Value>) {
-        self.pop();
+    fn end(&self, scope: &mut v8::PinScope<'_, '_>, previous: v8::Local<'_, v8::Value>) -> Instant {
+        let left = self.pop();
         self.take_termination(scope);
         scope.set_continuation_preserved_embedder_data(previous);
+        left
     }
 
     /// Takes a request to terminate back, whether it was met or came too late; returns whether there was one.

@@ -44,10 +44,21 @@ impl State {
         let Ok(promise) = v8::Local::<v8::Promise>::try_from(value) else {
             return Progress::Done(self.convert(tc, ticket, value));
         };
+        self.follow_promise(tc, ticket, promise, repl)
+    }
+
+    /// The same for a promise, once the microtasks have run.
+    fn follow_promise<'s>(
+        &self,
+        tc: &mut Catch<'_, '_, 's, '_>,
+        ticket: &Arc<Ticket>,
+        promise: v8::Local<'s, v8::Promise>,
+        repl: bool,
+    ) -> Progress {
         match promise.state() {
             v8::PromiseState::Fulfilled => {
                 let value = promise.result(tc);
-                Progress::Done(self.unwrap(tc, ticket, value, repl))
+                self.fulfilled(tc, ticket, value, repl)
             }
             v8::PromiseState::Rejected => {
                 self.mark_handled(promise);
@@ -133,23 +144,19 @@ impl State {
         Progress::Pending
     }
 
-    fn unwrap<'s>(
-        &self,
-        tc: &mut Catch<'_, '_, 's, '_>,
-        ticket: &Ticket,
-        value: v8::Local<'s, v8::Value>,
-        repl: bool,
-    ) -> Result<Value, Error> {
+    /// The value that a promise was fulfilled with. That of a script may be a promise itself, which is followed as a plain script's is.
+    fn fulfilled<'s>(&self, tc: &mut Catch<'_, '_, 's, '_>, ticket: &Arc<Ticket>, value: v8::Local<'s, v8::Value>, repl: bool) -> Progress {
         if !repl {
-            return self.convert(tc, ticket, value);
+            return Progress::Done(self.convert(tc, ticket, value));
         }
         let inner = v8::Local::<v8::Object>::try_from(value).ok().and_then(|object| {
             let key = v8::String::new(tc, ".repl_result")?;
             object.get(tc, key.into())
         });
-        match inner {
-            Some(inner) => self.convert(tc, ticket, inner),
-            None => Err(self.failure(tc, ticket)),
+        let Some(inner) = inner else { return Progress::Done(Err(self.failure(tc, ticket))) };
+        match v8::Local::<v8::Promise>::try_from(inner) {
+            Ok(promise) => self.follow_promise(tc, ticket, promise, false),
+            Err(_) => Progress::Done(self.convert(tc, ticket, inner)),
         }
     }
 
@@ -185,9 +192,13 @@ impl State {
         let Some(pending) = self.take_pending(op) else { return };
         let ticket = Arc::clone(&pending.ticket);
         v8::tc_scope!(let tc, scope);
-        let outcome = if fulfilled { self.unwrap(tc, &ticket, value, pending.repl) } else { Err(self.rejected(tc, &ticket, value)) };
+        let repl = pending.repl;
         drop(pending);
-        self.finish(&ticket, outcome);
+        let progress =
+            if fulfilled { self.fulfilled(tc, &ticket, value, repl) } else { Progress::Done(Err(self.rejected(tc, &ticket, value))) };
+        if let Progress::Done(outcome) = progress {
+            self.finish(&ticket, outcome);
+        }
     }
 
     /// Ends an operation.
@@ -197,12 +208,19 @@ impl State {
         {
             *condemned = Some(self.shared.stopped() == Some(Cause::HeapLimit));
         }
-        if self.live.borrow_mut().remove(&ticket.id).is_some() {
+        let mut live = self.live.borrow_mut();
+        if live.remove(&ticket.id).is_some() {
+            self.shared.counters.live_changed(live.len());
             self.shared.cpu.remove(ticket);
         }
+        drop(live);
         self.shared.unwatch(ticket);
         if ticket.stop.get().is_some() {
             self.abandon_calls(ticket.id);
+        }
+        if matches!(outcome, Err(Error::Terminated)) {
+            // Found on the stack: nobody has marked it.
+            self.shared.mark_stop(ticket, Cause::Terminated);
         }
         ticket.answer(outcome);
     }
@@ -242,7 +260,7 @@ impl State {
         let tickets: Vec<_> = self.live.borrow().values().cloned().collect();
         for ticket in tickets {
             drop(self.take_pending(ticket.id));
-            ticket.stop.set(cause);
+            self.shared.mark_stop(&ticket, cause);
             self.finish(&ticket, Err(self.shared.refusal(&ticket, cause)));
         }
     }
@@ -251,6 +269,9 @@ impl State {
     pub(crate) fn end_unreachable(&self, cause: Cause) {
         for op in self.unreachable.take() {
             if let Some(Pending { ticket, .. }) = self.take_pending(op) {
+                if ticket.stop.get().is_none() {
+                    self.shared.counters.stopped(cause);
+                }
                 // What was stopped may be what would have settled it.
                 let cause = ticket.stop.get().unwrap_or(cause);
                 self.finish(&ticket, Err(self.error_for(&ticket, cause)));
@@ -260,6 +281,10 @@ impl State {
 
     /// Ends blocking operations that wait for a loop which they themselves block: every host call in flight is a task of that loop.
     pub(crate) fn end_blocked(&self) {
+        // A timer may settle what they wait for.
+        if self.shared.counters.timers.any() {
+            return;
+        }
         let blocked: Vec<_> = {
             let calls = self.calls.borrow();
             let live = self.live.borrow();

@@ -49,6 +49,8 @@ pub(crate) struct State {
     pub(crate) mailbox: flume::Receiver<Message>,
     /// Entries into JavaScript on this thread's stack, innermost last.
     pub(super) entries: RefCell<Vec<Entry>>,
+    /// When the outermost of them was made.
+    pub(super) entered: Cell<std::time::Instant>,
     /// Operations that were accepted and have not ended.
     pub(super) live: RefCell<HashMap<OpId, Arc<Ticket>>>,
     /// Operations that wait for a promise.
@@ -122,6 +124,8 @@ pub(crate) struct State {
     pub(super) heap_blamed: Cell<bool>,
     /// Microtask checkpoints on the stack.
     pub(super) checkpoints: Cell<u32>,
+    /// A thrown value that is no error is being converted.
+    pub(crate) in_thrown_value: Cell<bool>,
 }
 
 /// The state of the isolate that owns `scope`.
@@ -159,6 +163,7 @@ impl State {
             console: Arc::new(Flood::new(CONSOLE)),
             reports: Arc::new(Flood::new(reports)),
             entries: RefCell::default(),
+            entered: Cell::new(std::time::Instant::now()),
             live: RefCell::default(),
             pending: RefCell::default(),
             unreachable: Rc::default(),
@@ -190,6 +195,7 @@ impl State {
             inspection: Inspection::default(),
             heap_blamed: Cell::default(),
             checkpoints: Cell::default(),
+            in_thrown_value: Cell::default(),
         }
     }
 
@@ -359,6 +365,7 @@ impl State {
     ) {
         let queue = home.or_else(|| owner.and_then(|id| self.live.borrow().get(&id).map(|ticket| Arc::clone(ticket.queue()))));
         self.calls.borrow_mut().insert(call, Expected { resolver, owner, queue });
+        self.count_calls(0);
     }
 
     /// Tells the host that the coroutines an operation awaited are no longer wanted.

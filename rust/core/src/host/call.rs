@@ -173,6 +173,7 @@ fn post_promised<'s>(
 /// Serves the isolate until `call` is answered; `None` when JavaScript must stop instead.
 fn wait(scope: &mut v8::PinScope<'_, '_>, state: &State, call: CallId) -> Option<CallOutcome> {
     state.waiting.borrow_mut().push(call);
+    state.count_calls(0);
     let outcome = loop {
         if let Some(outcome) = state.answered.borrow_mut().remove(&call) {
             break Some(outcome);
@@ -186,12 +187,14 @@ fn wait(scope: &mut v8::PinScope<'_, '_>, state: &State, call: CallId) -> Option
         }
     };
     state.waiting.borrow_mut().pop();
+    state.count_calls(0);
     outcome
 }
 
 /// Gives JavaScript the answer of an async call. An answer that nobody expects any more is dropped.
 pub(crate) fn settle_call(scope: &mut v8::PinScope<'_, '_>, state: &State, call: CallId, outcome: CallOutcome) {
     let Some(expected) = state.calls.borrow_mut().remove(call) else { return };
+    state.count_calls(0);
     let resolver = v8::Local::new(scope, expected.resolver);
     let owner = expected.owner;
     state.turn(scope, owner, |scope| {
@@ -215,6 +218,8 @@ impl State {
         let owner = if function.home.is_some() { None } else { self.current_owner(scope) };
         let call = self.shared.next_call();
         let isolate = std::sync::Arc::clone(&self.shared);
+        // Before the host can look.
+        self.count_calls(1);
         self.deliver_call(HostCall { call, target: function.target.id(), wait, args, op: owner, isolate }, function.home.clone());
         call
     }

@@ -25,5 +25,5 @@ pub(crate) use inbox::Inbox;
 pub use inbox::{Inspect, InspectRequest};
 pub(crate) use inspection::{Inspection, interrupted, serve};
 pub use options::InspectorOptions;
-pub(crate) use server::{offer, withdraw};
+pub(crate) use server::{listeners, offer, withdraw};
 pub use target::{Endpoints, Target};

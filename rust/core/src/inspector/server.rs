@@ -31,6 +31,11 @@ const END_WAIT: Duration = Duration::from_secs(1);
 
 static SERVERS: Mutex<Vec<Arc<Server>>> = Mutex::new(Vec::new());
 
+/// Addresses that are listened at.
+pub(crate) fn listeners() -> usize {
+    SERVERS.lock().len()
+}
+
 /// One listener and who can be found there.
 #[derive(Debug)]
 pub(super) struct Server {

@@ -96,6 +96,11 @@ impl Target {
         place.ok().map(|_| Place(Arc::clone(self)))
     }
 
+    /// Sessions that there are.
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::Acquire)
+    }
+
     /// Gives the isolate something to do; false when it is gone.
     pub(super) fn send(&self, errand: Errand) -> bool {
         self.isolate.upgrade().is_some_and(|isolate| isolate.run_errand(errand).is_ok())

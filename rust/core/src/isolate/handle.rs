@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::message::InlineHost;
+use super::root::Alive;
 use super::shared::Shared;
-use super::{root, thread};
+use super::thread::Tenancy;
+use super::{root, stock, thread};
 use crate::config::Config;
 use crate::error::Error;
 use crate::reply::Ticket;
-use crate::room::Room;
 use crate::value::HostFunction;
 
 /// Owns one isolate and its thread.
@@ -75,10 +76,11 @@ impl Start {
     fn try_start(self, ready: Arc<Ticket>) -> Result<(), Error> {
         let Self { shared, mailbox, fetch } = self;
         let name = format!("jsrun-iso-{}", shared.id);
-        let room = Room::take(root::live_isolates())?;
         let reactor = crate::reactor::handle()?;
         reactor.spawn(crate::limits::watch_isolate(Arc::downgrade(&shared)));
         crate::inspector::offer(&shared)?;
-        Ok(root::start(name, Box::new(move || thread::body(&shared, mailbox, ready, fetch, room)))?)
+        let tenancy = Tenancy { shared, mailbox, ready, fetch, alive: Alive::count() };
+        let Err(tenancy) = stock::take(tenancy) else { return Ok(()) };
+        Ok(root::start(name, Box::new(move || thread::body(tenancy, None)))?)
     }
 }

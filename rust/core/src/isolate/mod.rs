@@ -1,5 +1,6 @@
 //! An isolate from outside: the handle, what threads share of it, and the thread it lives on.
 
+mod census;
 mod driver;
 mod handle;
 mod leavings;
@@ -9,9 +10,11 @@ mod root;
 mod shared;
 mod spares;
 mod standing;
+mod stock;
 mod thread;
 mod v8_flags;
 
+pub use census::{Census, census};
 pub use handle::{Isolate, Start};
 pub use message::{CallOutcome, InlineHost, Message};
 pub use root::{is_forked, live_isolates, v8_version};

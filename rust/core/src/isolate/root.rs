@@ -38,13 +38,34 @@ pub fn is_forked() -> bool {
     FORKED.load(Ordering::Relaxed)
 }
 
+/// Whether V8 was started.
+pub(super) fn is_started() -> bool {
+    ROOT.get().is_some()
+}
+
 /// V8's version.
 #[must_use]
 pub fn v8_version() -> &'static str {
     deno_core::v8::VERSION_STRING
 }
 
-/// Isolate threads alive in this process.
+/// Counts an isolate that is somebody's.
+pub(super) struct Alive(());
+
+impl Alive {
+    pub(super) fn count() -> Self {
+        LIVE.fetch_add(1, Ordering::AcqRel);
+        Self(())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Isolates alive in this process.
 #[must_use]
 pub fn live_isolates() -> usize {
     LIVE.load(Ordering::Acquire)
@@ -102,22 +123,25 @@ fn serve(receiver: &flume::Receiver<Order>, orders: &flume::Sender<Order>) {
 }
 
 fn spawn(name: String, job: Job, orders: flume::Sender<Order>) -> io::Result<()> {
-    LIVE.fetch_add(1, Ordering::AcqRel);
-    let spawned = std::thread::Builder::new().name(name).stack_size(STACK).spawn(move || {
+    let run = move || {
         job();
-        LIVE.fetch_sub(1, Ordering::AcqRel);
         let _ = orders.send(Order::Ended);
-    });
-    if spawned.is_err() {
-        LIVE.fetch_sub(1, Ordering::AcqRel);
-    }
-    spawned.map(drop)
+    };
+    std::thread::Builder::new().name(name).stack_size(STACK).spawn(run).map(drop)
 }
 
 /// Starts `job` on a new thread below the root.
 pub(super) fn start(name: String, job: Job) -> io::Result<()> {
+    begin(name, job)?.recv().map_err(|_| lost())?
+}
+
+/// The same without waiting: what comes of it is told later.
+pub(super) fn begin(name: String, job: Job) -> io::Result<flume::Receiver<io::Result<()>>> {
     let (started, answer) = flume::bounded(1);
-    let lost = || io::Error::other("the v8-root thread is gone");
     root()?.send(Order::Start { name, job, started }).map_err(|_| lost())?;
-    answer.recv().map_err(|_| lost())?
+    Ok(answer)
+}
+
+fn lost() -> io::Error {
+    io::Error::other("the v8-root thread is gone")
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use deno_core::v8;
 use parking_lot::{Condvar, Mutex};
 
+use super::census;
 use super::message::{CallOutcome, InlineHost, Message};
 use super::root;
 use super::spares::Spares;
@@ -95,7 +96,9 @@ impl Shared {
             target: OnceLock::new(),
             counters: Counters::default(),
         };
-        (Arc::new(shared), receiver)
+        let shared = Arc::new(shared);
+        census::enter(&shared);
+        (shared, receiver)
     }
 
     // ---- mailbox -------------------------------------------------------------------------------------------------
@@ -117,6 +120,11 @@ impl Shared {
     /// Whether a message waits.
     pub(crate) fn has_mail(&self) -> bool {
         self.mail.load(Ordering::Acquire) != 0
+    }
+
+    /// Messages that wait.
+    pub(super) fn mail(&self) -> usize {
+        self.mail.load(Ordering::Acquire)
     }
 
     /// A message was taken.
@@ -301,6 +309,7 @@ impl Shared {
         self.throw_away();
         self.close_inbox();
         inspector::withdraw(self);
+        census::leave(self.id);
         *self.finished.lock() = true;
         self.finished_signal.notify_all();
         // The loop's descriptor must not live as long as handles into this isolate do.

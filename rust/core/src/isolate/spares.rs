@@ -49,6 +49,12 @@ impl Spares {
         Self { kept: Arc::default(), most: FOR_STORES }
     }
 
+    /// Room of what is kept.
+    pub(super) fn bytes(&self) -> usize {
+        let kept = self.kept.lock();
+        kept.bytes + kept.large.as_ref().map_or(0, |(buffer, _)| buffer.capacity())
+    }
+
     /// A copy of `bytes`.
     pub fn copy(&self, bytes: &[u8]) -> Vec<u8> {
         if bytes.len() < LEAST {

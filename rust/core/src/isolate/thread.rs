@@ -5,21 +5,42 @@ use std::sync::Arc;
 
 use super::driver::Driver;
 use super::message::Message;
+use super::root::{self, Alive};
 use super::shared::Shared;
 use crate::commands::bootstrap;
-use crate::engine::{self, Engine};
+use crate::engine::{Blank, Engine};
 use crate::error::Error;
-use crate::reactor;
 use crate::reply::{Cause, Ticket};
 use crate::room::Room;
 use crate::value::{HostFunction, Value};
 
-/// Runs the isolate until it is closed.
-pub(super) fn body(shared: &Arc<Shared>, mailbox: flume::Receiver<Message>, ready: Arc<Ticket>, fetch: Option<HostFunction>, room: Room) {
-    let ended = catch_unwind(AssertUnwindSafe(|| live(shared, mailbox, &ready, fetch, room)));
+/// All that makes an isolate somebody's.
+pub(super) struct Tenancy {
+    pub(super) shared: Arc<Shared>,
+    pub(super) mailbox: flume::Receiver<Message>,
+    pub(super) ready: Arc<Ticket>,
+    pub(super) fetch: Option<HostFunction>,
+    /// Counts the isolate.
+    pub(super) alive: Alive,
+}
+
+/// Runs an isolate until it is closed: the one made before, or a new one.
+pub(super) fn body(tenancy: Tenancy, blank: Option<Blank>) {
+    let Tenancy { shared, mailbox, ready, fetch, alive } = tenancy;
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        let blank = match blank {
+            Some(blank) => blank,
+            None => {
+                let _room = Room::take(root::live_isolates())?;
+                Blank::of(&shared.config)?
+            }
+        };
+        live(&shared, mailbox, &ready, fetch, blank)
+    }));
     if let Err(error) = ended.unwrap_or_else(|_| Err(Error::Panic("the isolate's thread panicked".into()))) {
         ready.answer(Err(error));
     }
+    drop(alive);
     shared.mark_finished();
 }
 
@@ -28,16 +49,11 @@ fn live(
     mailbox: flume::Receiver<Message>,
     ready: &Arc<Ticket>,
     fetch: Option<HostFunction>,
-    room: Room,
+    blank: Blank,
 ) -> Result<(), Error> {
     // Time only: the parker is a condition variable and costs no descriptor.
     let local = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let mut engine = {
-        // V8's delayed tasks sleep on the reactor, so that they come while this thread is parked.
-        let _reactor = reactor::handle()?.enter();
-        engine::build(shared, mailbox, fetch)?
-    };
-    drop(room);
+    let mut engine = blank.settle(shared, mailbox, fetch)?;
     local.block_on(async move {
         match &shared.config.bootstrap {
             Some(script) => {

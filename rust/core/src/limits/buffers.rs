@@ -2,21 +2,21 @@
 
 use std::any::Any;
 use std::ffi::c_void;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use deno_core::v8;
 
-use crate::isolate::Spares;
+use crate::isolate::{Shared, Spares};
 use crate::memory::HostMemory;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes allocated for one isolate's buffers. Outlives the isolate while a buffer does.
 #[derive(Debug)]
 pub(super) struct Quota {
-    used: AtomicUsize,
+    used: Arc<AtomicUsize>,
     limit: usize,
-    /// Where the bytes of buffers that the host made go.
-    spares: Arc<Spares>,
+    /// Where the bytes of buffers that the host made go, once the isolate is somebody's.
+    spares: OnceLock<Arc<Spares>>,
 }
 
 impl Quota {
@@ -37,8 +37,15 @@ static VTABLE: v8::RustAllocatorVtable<Quota> = v8::RustAllocatorVtable { alloca
 pub(crate) struct Buffers(Arc<Quota>);
 
 impl Buffers {
-    pub(crate) fn new(limit: usize, spares: Arc<Spares>) -> Self {
-        Self(Arc::new(Quota { used: AtomicUsize::new(0), limit, spares }))
+    pub(crate) fn new(limit: usize) -> Self {
+        Self(Arc::new(Quota { used: Arc::default(), limit, spares: OnceLock::new() }))
+    }
+
+    /// Makes them those of the isolate behind `shared`: there others read how many bytes there are, and there the bytes of buffers go that the
+    /// host made.
+    pub(crate) fn belong_to(&self, shared: &Shared) {
+        let _ = self.0.spares.set(Arc::clone(&shared.stores));
+        let _ = shared.counters.buffers.set(Arc::clone(&self.0.used));
     }
 
     /// Counts what V8 commits on this thread, the isolate's, without the allocator.
@@ -104,7 +111,9 @@ unsafe extern "C" fn free_adopted(_: *mut c_void, length: usize, adopted: *mut c
     // SAFETY: the pointer is the box given away in `adopt`.
     let Adopted { quota, bytes } = *unsafe { Box::from_raw(adopted.cast::<Adopted>()) };
     quota.give_back(length);
-    quota.spares.give(bytes);
+    if let Some(spares) = quota.spares.get() {
+        spares.give(bytes);
+    }
 }
 
 unsafe extern "C" fn allocate(quota: &Quota, len: usize) -> *mut c_void {

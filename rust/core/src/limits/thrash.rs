@@ -67,8 +67,9 @@ unsafe extern "C" fn on_collected(_: v8::UnsafeRawIsolatePtr, _: v8::GCType, _: 
     let state = unsafe { &*data.cast::<State>() };
     // SAFETY: the isolate of this thread, which is in the middle of this callback.
     let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(state.isolate) };
-    let used = isolate.get_heap_statistics().used_heap_size();
-    if state.thrash.collected(used, state.shared.config.max_heap_size) {
+    let figures = isolate.get_heap_statistics();
+    state.shared.counters.heap(&figures);
+    if state.thrash.collected(figures.used_heap_size(), state.shared.config.max_heap_size) {
         state.thrash.forget();
         state.heap_limit_reached();
         state.shared.interrupt_now();

@@ -102,6 +102,11 @@ impl Watchdog {
         }
     }
 
+    /// Operations that are watched.
+    pub(crate) fn len(&self) -> usize {
+        self.agenda.lock().due.len()
+    }
+
     /// Whether an operation is long past its stop and not ended: something else keeps it.
     pub(crate) fn has_overdue(&self) -> bool {
         let (agenda, now) = (self.agenda.lock(), Instant::now());

@@ -219,8 +219,12 @@ impl State {
         Some(require)
     }
 
-    /// What files see as `process`: which build is meant, and nothing of this process.
+    /// What files see as `process`: the global of that name, else which build is meant, and nothing of this process.
     fn process<'s>(&self, scope: &mut v8::PinScope<'s, '_>, folder: &Folder) -> Option<v8::Local<'s, v8::Object>> {
+        let global = scope.get_current_context().global(scope);
+        if let Ok(process) = get(scope, global, "process")?.try_cast::<v8::Object>() {
+            return Some(process);
+        }
         if let Some(process) = self.modules.process.borrow().as_ref() {
             return Some(v8::Local::new(scope, process));
         }

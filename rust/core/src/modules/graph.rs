@@ -53,6 +53,7 @@ impl State {
     /// Does what loads can do without waiting. Never called by a promise job: stopping a module would take all other jobs with it.
     pub(crate) fn load_modules(&self, scope: &mut v8::PinScope<'_, '_>) {
         loop {
+            self.shared.counters.modules.store(self.modules.known() as u64, std::sync::atomic::Ordering::Relaxed);
             let task = self.modules.tasks.borrow_mut().pop_front();
             let Some(task) = task else { break };
             v8::scope!(let scope, scope);

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use deno_core::url::Url;
 use serde_json::Value;
+use url::Url;
 
 use super::specifier::{PLAIN, is_relative};
 

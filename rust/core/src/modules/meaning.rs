@@ -1,6 +1,6 @@
 //! What a specifier means without asking the host: what the import map says, a static module, a file of the loader's folder, or what it says itself.
 
-use deno_core::url::Url;
+use url::Url;
 
 use super::specifier::{self, PLAIN, canonical, is_relative};
 use crate::engine::State;

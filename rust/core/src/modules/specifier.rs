@@ -1,6 +1,7 @@
 //! Names of modules. A module goes by the name the host knows it by; its URL is that name, or `jsrun:///name` where the name is no URL.
 
-use deno_core::url::Url;
+use percent_encoding::percent_decode_str;
+use url::Url;
 
 /// URL scheme of names that are not URLs themselves.
 pub(super) const PLAIN: &str = "jsrun:///";
@@ -10,43 +11,32 @@ pub(super) fn url_of(name: &str) -> String {
     if Url::parse(name).is_ok() {
         return name.to_owned();
     }
-    match Url::parse(PLAIN) {
-        Ok(mut url) => {
-            // With its slash, or a name that begins with `?` or `#` would not be a path.
-            url.set_path(&format!("/{name}"));
-            url.into()
-        }
-        Err(_) => name.to_owned(),
+    plain_url(name).unwrap_or_else(|| name.to_owned())
+}
+
+fn plain_url(name: &str) -> Option<String> {
+    let mut url = Url::parse(PLAIN).ok()?;
+    // With its slash, or a name that begins with `?` or `#` would not be a path; a `%` is no escape; and tabs and line ends would be left out.
+    let name = name.replace('%', "%25").replace('\t', "%09").replace('\n', "%0A").replace('\r', "%0D");
+    url.set_path(&format!("/{name}"));
+    Some(url.into())
+}
+
+/// The name behind a URL: its path, where that leads back to the URL. One that would itself read as a URL, or has `..` in it, does not: then the URL is the name.
+pub(super) fn name_of(url: Url) -> String {
+    let text: String = url.into();
+    match text.strip_prefix(PLAIN).map(percent_decoded) {
+        Some(name) if leads_back(&name) => name,
+        _ => text,
     }
 }
 
-/// The name behind a URL.
-pub(super) fn name_of(url: Url) -> String {
-    let text: String = url.into();
-    match text.strip_prefix(PLAIN) {
-        Some(path) => percent_decoded(path),
-        None => text,
-    }
+fn leads_back(name: &str) -> bool {
+    Url::parse(name).is_err() && plain_url(name).is_some_and(|url| url.strip_prefix(PLAIN).map(percent_decoded).as_deref() == Some(name))
 }
 
 fn percent_decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let escaped = (bytes[at] == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
-        match escaped.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                at += 3;
-            }
-            None => {
-                decoded.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8(decoded).unwrap_or_else(|_| text.to_owned())
+    percent_decode_str(text).decode_utf8().map_or_else(|_| text.to_owned(), Into::into)
 }
 
 /// The one name of a module that may be given by its URL.
@@ -79,7 +69,7 @@ pub(super) fn resolve(specifier: &str, referrer: &str) -> Result<String, String>
 
 #[cfg(test)]
 mod tests {
-    use super::{resolve, url_of};
+    use super::{canonical, name_of_url, resolve, url_of};
 
     #[test]
     fn names_and_urls() {
@@ -92,6 +82,30 @@ mod tests {
             ("https://a.example/x.js", "https://a.example/x.js"),
         ] {
             assert_eq!(url_of(name), url);
+        }
+    }
+
+    #[test]
+    fn names_lead_to_urls_and_back() {
+        for name in ["math", "lib/a b.js", "what?#", "100%", "a%41", "%2e", "%+1", "ä/ö.js", "tab\there", ""] {
+            assert_eq!(name_of_url(&url_of(name)).as_deref(), Some(name));
+        }
+    }
+
+    /// Found by fuzzing: what is decoded must not be taken for a URL.
+    #[test]
+    fn a_module_has_one_name() {
+        for (specifier, name) in [
+            ("/jsrun:///lib/b%20c.js", "jsrun:///jsrun:///lib/b%20c.js"),
+            ("./https://a.example/x.js", "jsrun:///https://a.example/x.js"),
+            ("./%68ttps://a.example/x.js", "jsrun:///%68ttps://a.example/x.js"),
+            ("./%2e%2fN", "jsrun:///%2e%2fN"),
+            ("./a?x/../y", "jsrun:///a?x/../y"),
+        ] {
+            let found = resolve(specifier, "jsrun:///a.js").unwrap();
+            assert_eq!(found, name);
+            assert_eq!(canonical(found.clone()), found);
+            assert_eq!(url_of(&found), found);
         }
     }
 

@@ -228,6 +228,11 @@ impl Modules {
         self.folder.replace(Some(folder));
     }
 
+    /// Modules that are known.
+    pub(super) fn known(&self) -> usize {
+        self.records.borrow().len()
+    }
+
     /// Whether there is no room for another module.
     pub(super) fn is_full(&self, key: &Key, most: usize) -> bool {
         let records = self.records.borrow();

@@ -2,11 +2,9 @@
 //!
 //! Layout, numbers little-endian: magic, 32 bytes identity of the engine, 32 bytes digest of what follows; then parts with their lengths in front: V8's
 //! part, and what it was made from: kind, name and text of each script and static module. The digest guards against damage, not against forgery: a snapshot is code, as trusted as its source.
+//! No V8 and nothing else of this crate is needed here: `rust/fuzz` compiles this file too.
 
 use sha2::{Digest, Sha256};
-
-use crate::error::Error;
-use crate::isolate::v8_version;
 
 const MAGIC: &[u8; 8] = b"jsrun\0s1";
 const MODULE: &[u8] = b"m";
@@ -15,25 +13,16 @@ const SCRIPT: &[u8] = b"s";
 const HEADER: usize = 8 + 32 + 32;
 
 /// What made a snapshot: only the very same engine can use it.
-fn identity(built_in: &[u8]) -> [u8; 32] {
-    let mut hash = Sha256::new();
-    for part in [env!("CARGO_PKG_VERSION"), v8_version(), crate::isolate::V8_FLAGS, std::env::consts::ARCH, std::env::consts::OS] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    // Extensions, scripts and their order are in the built-in snapshot.
-    hash.update(Sha256::digest(built_in));
-    hash.finalize().into()
-}
+pub(crate) type Identity = [u8; 32];
 
 /// A snapshot as its parts.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Parts<'a> {
-    pub(super) digest: [u8; 32],
+pub(crate) struct Parts<'a> {
+    pub(crate) digest: [u8; 32],
     /// V8's part.
-    pub(super) heap: &'a [u8],
+    pub(crate) heap: &'a [u8],
     /// What it was made from, in order.
-    pub(super) sources: Vec<Source>,
+    pub(crate) sources: Vec<Source>,
 }
 
 /// A script that ran, or a module that is there to be imported.
@@ -45,7 +34,7 @@ pub(crate) struct Source {
 }
 
 /// Puts a snapshot into its envelope.
-pub(crate) fn seal(heap: &[u8], sources: &[Source]) -> Vec<u8> {
+pub(crate) fn seal(identity: &Identity, heap: &[u8], sources: &[Source]) -> Vec<u8> {
     let mut body = Vec::with_capacity(heap.len() + 64);
     put(&mut body, heap);
     for source in sources {
@@ -55,7 +44,7 @@ pub(crate) fn seal(heap: &[u8], sources: &[Source]) -> Vec<u8> {
     }
     let mut sealed = Vec::with_capacity(body.len() + 128);
     sealed.extend_from_slice(MAGIC);
-    sealed.extend_from_slice(&identity(super::built_in()));
+    sealed.extend_from_slice(identity);
     sealed.extend_from_slice(&Sha256::digest(&body));
     sealed.extend_from_slice(&body);
     sealed
@@ -84,57 +73,59 @@ fn source(rest: &mut &[u8]) -> Option<Source> {
     Some(Source { is_module, name: name?, text: text? })
 }
 
-/// Takes a snapshot out of its envelope.
-pub(super) fn unseal(bytes: &[u8]) -> Result<Parts<'_>, Error> {
-    let refused = |reason: &str| Error::Snapshot(format!("these bytes are no usable snapshot: {reason}"));
-    let Some((magic, rest)) = bytes.split_first_chunk::<8>() else { return Err(refused("they are too short")) };
+/// Takes a snapshot out of its envelope, if `identity` made it; an error says what is wrong with the bytes.
+pub(crate) fn unseal<'a>(identity: &Identity, bytes: &'a [u8]) -> Result<Parts<'a>, &'static str> {
+    let (magic, rest) = bytes.split_first_chunk::<8>().ok_or("they are too short")?;
     if magic != MAGIC {
-        return Err(refused("they were not made by jsrun.SnapshotBuilder"));
+        return Err("they were not made by jsrun.SnapshotBuilder");
     }
-    let Some((made_by, rest)) = rest.split_first_chunk::<32>() else { return Err(refused("they are cut off")) };
-    if *made_by != identity(super::built_in()) {
-        return Err(refused("another build of jsrun or V8 made them; build the snapshot again with this one"));
+    let (made_by, rest) = rest.split_first_chunk::<32>().ok_or("they are cut off")?;
+    if made_by != identity {
+        return Err("another build of jsrun or V8 made them; build the snapshot again with this one");
     }
-    let Some((digest, body)) = rest.split_first_chunk::<32>() else { return Err(refused("they are cut off")) };
+    let (digest, body) = rest.split_first_chunk::<32>().ok_or("they are cut off")?;
     if *digest != <[u8; 32]>::from(Sha256::digest(body)) {
-        return Err(refused("they are damaged or cut off"));
+        return Err("they are damaged or cut off");
     }
-    let damaged = || refused("their parts do not add up");
+    let damaged = "their parts do not add up";
     let mut rest = body;
-    let heap = take(&mut rest).ok_or_else(damaged)?;
+    let heap = take(&mut rest).ok_or(damaged)?;
     let mut sources = Vec::new();
     while !rest.is_empty() {
-        sources.push(source(&mut rest).ok_or_else(damaged)?);
+        sources.push(source(&mut rest).ok_or(damaged)?);
     }
     Ok(Parts { digest: *digest, heap, sources })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{HEADER, Source, seal, unseal};
+    use super::{HEADER, Identity, Source, seal, unseal};
+
+    const ME: Identity = [7; 32];
 
     #[test]
     fn what_is_sealed_comes_out_again() {
         let source = |is_module, name: &str, text: &str| Source { is_module, name: name.into(), text: text.into() };
         let sources = vec![source(true, "a", "export {}"), source(false, "ä", "")];
-        let sealed = seal(b"heap", &sources);
-        let parts = unseal(&sealed).unwrap();
+        let sealed = seal(&ME, b"heap", &sources);
+        let parts = unseal(&ME, &sealed).unwrap();
         assert_eq!((parts.heap, &parts.sources), (&b"heap"[..], &sources));
     }
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_refused() {
-        let sealed = seal(b"some heap", &[Source { is_module: true, name: "m".into(), text: "x".into() }]);
+        let sealed = seal(&ME, b"some heap", &[Source { is_module: true, name: "m".into(), text: "x".into() }]);
         for at in 0..sealed.len() {
-            assert!(unseal(&sealed[..at]).is_err(), "cut at {at}");
+            assert!(unseal(&ME, &sealed[..at]).is_err(), "cut at {at}");
             for bit in 0..8 {
                 let mut damaged = sealed.clone();
                 damaged[at] ^= 1 << bit;
-                assert!(unseal(&damaged).is_err(), "bit {bit} of byte {at}");
+                assert!(unseal(&ME, &damaged).is_err(), "bit {bit} of byte {at}");
             }
         }
         let longer = [&sealed[..], b"x"].concat();
-        assert!(unseal(&longer).is_err());
+        assert!(unseal(&ME, &longer).is_err());
+        assert!(unseal(&[8; 32], &sealed).is_err());
         assert!(sealed.len() > HEADER);
     }
 }

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 
 use super::envelope::{Source, unseal};
+use super::identity::identity;
 use crate::error::Error;
 
 /// V8's heap after deno_core's, deno_web's and our own set-up, made when the crate was built.
@@ -62,7 +63,8 @@ pub(crate) fn built_in() -> &'static [u8] {
 
 /// Checks a user's snapshot, and chooses how an isolate starts from it.
 pub(crate) fn open(bytes: Option<&[u8]>) -> Result<Start, Error> {
-    let parts = bytes.map(unseal).transpose()?;
+    let refused = |reason| Error::Snapshot(format!("these bytes are no usable snapshot: {reason}"));
+    let parts = bytes.map(|bytes| unseal(identity(), bytes).map_err(refused)).transpose()?;
     let mut store = STORE.lock();
     let store = store.get_or_insert_default();
     let Some(parts) = parts else {

@@ -1,16 +1,21 @@
 // Bodies of requests and responses: bytes, or a stream of them, taken once.
 
 import { core, primordials } from "ext:core/mod.js";
+import { entriesOf, formOf, isFile, isFormData } from "ext:jsrun_web/formdata.js";
 import { valueIn } from "ext:jsrun_web/headers.js";
+import { decoded, encoded } from "ext:jsrun_web/multipart.js";
 
 const {
   ArrayBufferIsView,
   ArrayBufferPrototype,
+  ArrayPrototypeForEach,
+  ArrayPrototypeSome,
   DataViewPrototypeGetBuffer,
   DataViewPrototypeGetByteLength,
   DataViewPrototypeGetByteOffset,
   FunctionPrototypeCall,
   JSONParse,
+  MapPrototypeGet,
   ObjectDefineProperties,
   ObjectPrototypeIsPrototypeOf,
   PromisePrototypeThen,
@@ -21,13 +26,15 @@ const {
   TypedArrayPrototypeGetByteLength,
   TypedArrayPrototypeGetByteOffset,
   TypedArrayPrototypeGetSymbolToStringTag,
+  TypedArrayPrototypeSet,
   Uint8Array,
 } = primordials;
 
 const webidl = core.loadExtScript("ext:deno_webidl/00_webidl.js");
 const streams = core.loadExtScript("ext:deno_web/06_streams.js");
 const { Blob, isBlob } = core.loadExtScript("ext:deno_web/09_file.js");
-const { URLSearchParamsPrototype } = core.loadExtScript("ext:deno_web/00_url.js");
+const { URLSearchParamsPrototype, parseUrlEncoded } = core.loadExtScript("ext:deno_web/00_url.js");
+const mime = core.loadExtScript("ext:deno_web/01_mimesniff.js");
 const { TextDecoder, TextEncoder } = core.loadExtScript("ext:deno_web/08_text_encoding.js");
 
 const encoder = new TextEncoder();
@@ -67,6 +74,34 @@ function copyOf(source) {
     ));
 }
 
+// Gives a text that nobody can guess.
+let unguessable;
+
+/** Says where boundaries come from. */
+export function boundariesFrom(source) {
+  unguessable = source;
+}
+
+/** A form as a body: bytes where it has no Files. */
+function bodyOfForm(form) {
+  const boundary = `----jsrun-${unguessable()}`;
+  const entries = entriesOf(form);
+  const parts = encoded(entries, boundary);
+  const type = `multipart/form-data; boundary=${boundary}`;
+  if (ArrayPrototypeSome(entries, (entry) => isFile(entry[1]))) {
+    return { __proto__: null, body: makeBody(null, FunctionPrototypeCall(streamOfBlob, new Blob(parts))), type };
+  }
+  let length = 0;
+  ArrayPrototypeForEach(parts, (part) => length += TypedArrayPrototypeGetByteLength(part));
+  const bytes = new Uint8Array(length);
+  length = 0;
+  ArrayPrototypeForEach(parts, (part) => {
+    TypedArrayPrototypeSet(bytes, part, length);
+    length += TypedArrayPrototypeGetByteLength(part);
+  });
+  return { __proto__: null, body: makeBody(bytes), type };
+}
+
 /** The body that an argument means, and the content type that goes with it. */
 export function extract(object) {
   if (streams.isReadableStream(object)) {
@@ -85,6 +120,9 @@ export function extract(object) {
   if (typeof object === "object" && ObjectPrototypeIsPrototypeOf(URLSearchParamsPrototype, object)) {
     const bytes = FunctionPrototypeCall(encode, encoder, FunctionPrototypeCall(textOfParams, object));
     return { __proto__: null, body: makeBody(bytes), type: "application/x-www-form-urlencoded;charset=UTF-8" };
+  }
+  if (isFormData(object)) {
+    return bodyOfForm(object);
   }
   const bytes = FunctionPrototypeCall(encode, encoder, webidl.converters.USVString(object));
   return { __proto__: null, body: makeBody(bytes), type: "text/plain;charset=UTF-8" };
@@ -161,6 +199,23 @@ function text(bytes) {
   return FunctionPrototypeCall(decode, new TextDecoder(), bytes);
 }
 
+/** What the bytes are as a form, by the content type that goes with them. */
+function form(bytes, { headers }) {
+  const type = mime.parseMimeType(valueIn(headers, "content-type") ?? "");
+  const essence = type === null ? "" : mime.essence(type);
+  if (essence === "multipart/form-data") {
+    const boundary = MapPrototypeGet(type.parameters, "boundary");
+    if (boundary === undefined) {
+      throw new TypeError("formData: the content type names no boundary");
+    }
+    return formOf(decoded(bytes, boundary));
+  }
+  if (essence === "application/x-www-form-urlencoded") {
+    return formOf(parseUrlEncoded(bytes));
+  }
+  throw new TypeError("formData: the content type is neither multipart/form-data nor application/x-www-form-urlencoded");
+}
+
 /** Gives a class the methods that take its body. `partsOf(this)` is `{body, headers}` and throws for a stranger. */
 export function mixin(prototype, partsOf) {
   const taking = (name, form) => ({
@@ -192,6 +247,7 @@ export function mixin(prototype, partsOf) {
     arrayBuffer: taking("arrayBuffer", (bytes) => TypedArrayPrototypeGetBuffer(bytes)),
     blob: taking("blob", (bytes, { headers }) => new Blob([bytes], { __proto__: null, type: valueIn(headers, "content-type") ?? "" })),
     bytes: taking("bytes", (bytes) => bytes),
+    formData: taking("formData", form),
     json: taking("json", (bytes) => JSONParse(text(bytes))),
     text: taking("text", text),
   });

@@ -3,8 +3,10 @@
 import { core, primordials } from "ext:core/mod.js";
 import * as timers from "ext:jsrun_web/timers.js";
 import { inspectConsole, makeConsole } from "ext:jsrun_web/console.js";
-import { makeCrypto, prepare } from "ext:jsrun_web/crypto.js";
+import { boundariesFrom } from "ext:jsrun_web/body.js";
+import { makeCrypto, prepare, unguessable } from "ext:jsrun_web/crypto.js";
 import { makeFetch } from "ext:jsrun_web/fetch.js";
+import { FormData } from "ext:jsrun_web/formdata.js";
 import * as border from "ext:jsrun_web/streams.js";
 import { forgetHooks } from "ext:jsrun_web/hooks.js";
 
@@ -94,6 +96,7 @@ const hidden = {
   EventTarget: event.EventTarget,
   File: file.File,
   FileReader: reader.FileReader,
+  FormData,
   MessageChannel: ports.MessageChannel,
   MessageEvent: event.MessageEvent,
   MessagePort: ports.MessagePort,
@@ -101,6 +104,8 @@ const hidden = {
   PerformanceEntry: performance.PerformanceEntry,
   PerformanceMark: performance.PerformanceMark,
   PerformanceMeasure: performance.PerformanceMeasure,
+  PerformanceObserver: performance.PerformanceObserver,
+  PerformanceObserverEntryList: performance.PerformanceObserverEntryList,
   ProgressEvent: event.ProgressEvent,
   PromiseRejectionEvent: event.PromiseRejectionEvent,
   QuotaExceededError: exceptions.QuotaExceededError,
@@ -122,6 +127,8 @@ const hidden = {
   WritableStream: streams.WritableStream,
   WritableStreamDefaultController: streams.WritableStreamDefaultController,
   WritableStreamDefaultWriter: streams.WritableStreamDefaultWriter,
+  // A namespace, which is as hidden as interfaces are.
+  console: makeConsole(load("01_console"), () => host),
 };
 // Operations and objects of the global scope: enumerable, as the standards have them.
 const shown = {
@@ -129,7 +136,6 @@ const shown = {
   btoa: base64.btoa,
   clearInterval: timers.clearInterval,
   clearTimeout: timers.clearTimeout,
-  console: makeConsole(load("01_console"), () => host),
   crypto: makeCrypto(() => host, exceptions),
   performance: performance.performance,
   queueMicrotask,
@@ -140,6 +146,7 @@ const shown = {
   structuredClone: ports.structuredClone,
 };
 
+boundariesFrom(unguessable);
 // Only where the host answers it.
 const { fetch, ...ofFetch } = makeFetch(() => host);
 
@@ -166,6 +173,7 @@ ObjectDefineProperty(globalThis, "__jsrun_setup__", {
   configurable: true,
   value: (offered) => {
     host = offered;
+    timers.tell(offered === null ? null : offered.timers);
     if (offered !== null) {
       performance.setTimeOrigin();
       if (offered.inspected) {

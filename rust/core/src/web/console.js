@@ -11,8 +11,10 @@ const {
   MapPrototypeGet,
   MapPrototypeSet,
   NumberPrototypeToFixed,
+  ObjectCreate,
   ObjectDefineProperty,
   ObjectKeys,
+  ObjectPrototype,
   ReflectApply,
   SafeMap,
   StringPrototypeRepeat,
@@ -88,18 +90,18 @@ export function makeConsole(inspector, hostOf) {
     clear() {
       depth = 0;
     },
-    count(given) {
+    count(given = undefined) {
       const name = label(given);
       const count = (MapPrototypeGet(counts, name) ?? 0) + 1;
       MapPrototypeSet(counts, name, count);
       send("info", [`${name}: ${count}`]);
     },
-    countReset(given) {
+    countReset(given = undefined) {
       if (!MapPrototypeDelete(counts, label(given))) {
         send("warning", [`Count for '${label(given)}' does not exist`]);
       }
     },
-    dir(value, options) {
+    dir(value = undefined, options = undefined) {
       send("log", [inspector.inspect(value, { __proto__: null, ...options, colors: false })]);
     },
     dirxml(...args) {
@@ -117,10 +119,10 @@ export function makeConsole(inspector, hostOf) {
     groupEnd() {
       depth = depth > 0 ? depth - 1 : 0;
     },
-    table(value) {
+    table(value = undefined) {
       send("log", [value]);
     },
-    time(given) {
+    time(given = undefined) {
       const name = label(given);
       if (MapPrototypeGet(clocks, name) !== undefined) {
         send("warning", [`Timer '${name}' already exists`]);
@@ -128,7 +130,7 @@ export function makeConsole(inspector, hostOf) {
       }
       MapPrototypeSet(clocks, name, DateNow());
     },
-    timeLog(given, ...args) {
+    timeLog(given = undefined, ...args) {
       const since = MapPrototypeGet(clocks, label(given));
       if (since === undefined) {
         send("warning", [`Timer '${label(given)}' does not exist`]);
@@ -136,7 +138,7 @@ export function makeConsole(inspector, hostOf) {
       }
       send("info", [`${label(given)}: ${elapsed(since)}`, ...args]);
     },
-    timeEnd(given) {
+    timeEnd(given = undefined) {
       methods.timeLog(given);
       MapPrototypeDelete(clocks, label(given));
     },
@@ -153,7 +155,8 @@ export function makeConsole(inspector, hostOf) {
     } }[name];
   });
 
-  const console = {};
+  // A namespace object: its prototype is an empty object.
+  const console = ObjectCreate(ObjectCreate(ObjectPrototype));
   ArrayPrototypeForEach(primordials.ObjectKeys(methods), (name) => {
     ObjectDefineProperty(console, name, {
       __proto__: null,

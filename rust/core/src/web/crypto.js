@@ -5,7 +5,14 @@ import { CryptoKey } from "ext:jsrun_web/cryptokey.js";
 export { prepare } from "ext:jsrun_web/jwk.js";
 import { makeSubtle } from "ext:jsrun_web/subtle.js";
 
-const { ArrayBufferIsView, ObjectDefineProperty, SymbolToStringTag, TypeError, TypedArrayPrototypeGetSymbolToStringTag } = primordials;
+const {
+  ArrayBufferIsView,
+  ObjectDefineProperty,
+  StringPrototypeReplaceAll,
+  SymbolToStringTag,
+  TypeError,
+  TypedArrayPrototypeGetSymbolToStringTag,
+} = primordials;
 
 // The standard's limit for one call, in bytes.
 const MOST = 65536;
@@ -22,8 +29,16 @@ const INTEGERS = {
   BigUint64Array: true,
 };
 
+let lent = null;
+
+/** 32 hexadecimal digits that nobody can guess; only where there is a host. */
+export function unguessable() {
+  return StringPrototypeReplaceAll(lent().random(undefined), "-", "");
+}
+
 export function makeCrypto(hostOf, exceptions) {
   const { DOMException, QuotaExceededError } = exceptions;
+  lent = hostOf;
   const random = (view) => {
     const host = hostOf();
     if (host === null) {

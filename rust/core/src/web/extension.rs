@@ -32,8 +32,8 @@ deno_core::extension!(
     jsrun_web,
     deps = [deno_webidl, deno_web],
     esm_entry_point = "ext:jsrun_web/bootstrap.js",
-    esm = [dir "src/web", "bootstrap.js", "console.js", "crypto.js", "body.js", "cryptokey.js", "fetch.js", "headers.js", "hooks.js", "jwk.js", "local.js", "pairs.js",
-        "request.js", "response.js", "secrets.js", "streams.js", "subtle.js", "timers.js"],
+    esm = [dir "src/web", "bootstrap.js", "console.js", "crypto.js", "body.js", "cryptokey.js", "fetch.js", "formdata.js", "headers.js", "hooks.js", "jwk.js", "local.js",
+        "multipart.js", "pairs.js", "request.js", "response.js", "secrets.js", "streams.js", "subtle.js", "timers.js"],
     middleware = |op| match op.name {
         "op_dispatch_exception" => op.with_implementation_from(&op_report_exception()),
         _ => op,

@@ -28,16 +28,17 @@ const FRAGMENT = new SafeRegExp(/#.*$/s);
 const nothing = () => {};
 
 /** The answer to an address that needs no host. */
-function local({ url, method }) {
-  if (method !== "GET" && method !== "HEAD") {
+function local({ url, method, blob }) {
+  const isData = StringPrototypeSlice(url, 0, 5) === "data:";
+  if (method !== "GET" && !(method === "HEAD" && isData)) {
     throw new TypeError(`fetch: a ${method} request to a ${StringPrototypeSlice(url, 0, 5)} URL`);
   }
   let content;
-  if (StringPrototypeSlice(url, 0, 5) === "data:") {
+  if (isData) {
     const { bytes, type } = fromData(url);
     content = { __proto__: null, body: bodies.makeBody(bytes), type };
   } else {
-    content = bodies.extract(fromBlob(url));
+    content = bodies.extract(blob ?? fromBlob(url));
   }
   const pairs = content.type === null ? [] : [["content-type", content.type]];
   return received(200, "OK", pairs, method === "HEAD" ? null : content.body, url, false);

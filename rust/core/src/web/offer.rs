@@ -1,5 +1,6 @@
 //! What the host lends to the scripts in the snapshot: where `console` goes, randomness, and who hears of uncaught errors.
 
+use std::ffi::c_void;
 use std::sync::Arc;
 
 use deno_core::v8;
@@ -10,6 +11,7 @@ use crate::engine::{State, state_of};
 use crate::error::Error;
 use crate::host::make_function;
 use crate::reply::{ConsoleMessage, Item, Report};
+use crate::stats::Timers;
 use crate::value::HostFunction;
 
 /// Longest text of one console message, in UTF-16 units.
@@ -47,9 +49,26 @@ pub(crate) fn lend(
         let yes = v8::Boolean::new(scope, true).into();
         offer.set(scope, key.into(), yes).ok_or_else(refused)?;
     }
+    let key = v8::String::new(scope, "timers").ok_or_else(refused)?;
+    let timers = timers(scope, &state.shared.counters.timers).ok_or_else(refused)?;
+    offer.set(scope, key.into(), timers.into()).ok_or_else(refused)?;
     let undefined = v8::undefined(scope).into();
     setup.call(scope, undefined, &[offer.into()]).ok_or_else(refused)?;
     Ok(())
+}
+
+/// A view of the counters of timers.
+fn timers<'s>(scope: &mut v8::PinScope<'s, '_>, timers: &Arc<Timers>) -> Option<v8::Local<'s, v8::Uint32Array>> {
+    unsafe extern "C" fn free(_: *mut c_void, _: usize, owner: *mut c_void) {
+        // SAFETY: the pointer is the reference given away below, and V8 gives it back once.
+        drop(unsafe { Arc::from_raw(owner.cast_const().cast::<Timers>()) });
+    }
+    let data = timers.0.as_ptr().cast_mut().cast();
+    let owner = Arc::into_raw(Arc::clone(timers)).cast_mut().cast();
+    // SAFETY: the counters live until `free` drops their owner. JavaScript writes aligned words that others only read, as atomics.
+    let store = unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(data, size_of::<Timers>(), free, owner) };
+    let buffer = v8::ArrayBuffer::with_backing_store(scope, &store.make_shared());
+    v8::Uint32Array::new(scope, buffer, 0, timers.0.len())
 }
 
 /// `print(level, text, args)`: one console message.

@@ -9,6 +9,8 @@ const {
   ObjectPrototypeIsPrototypeOf,
   RegExpPrototypeTest,
   SafeRegExp,
+  StringPrototypeReplace,
+  StringPrototypeSlice,
   StringPrototypeToUpperCase,
   SymbolFor,
   TypeError,
@@ -18,12 +20,14 @@ const webidl = core.loadExtScript("ext:deno_webidl/00_webidl.js");
 const streams = core.loadExtScript("ext:deno_web/06_streams.js");
 const abort = core.loadExtScript("ext:deno_web/03_abort_signal.js");
 const { URL } = core.loadExtScript("ext:deno_web/00_url.js");
+const { blobFromObjectUrl } = core.loadExtScript("ext:deno_web/09_file.js");
 
 const hrefOf = primordials.uncurryThis(primordials.ObjectGetOwnPropertyDescriptor(URL.prototype, "href").get);
 const userOf = primordials.uncurryThis(primordials.ObjectGetOwnPropertyDescriptor(URL.prototype, "username").get);
 const passwordOf = primordials.uncurryThis(primordials.ObjectGetOwnPropertyDescriptor(URL.prototype, "password").get);
 
 const TOKEN = new SafeRegExp(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/);
+const FRAGMENT = new SafeRegExp(/#.*$/s);
 const NORMAL = ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"];
 const REFUSED = ["CONNECT", "TRACE", "TRACK"];
 const REDIRECTS = ["follow", "error", "manual"];
@@ -46,6 +50,10 @@ function addressOf(input) {
     throw new TypeError("Request: the URL has a user name or a password in it; use an Authorization header");
   }
   return hrefOf(url);
+}
+
+function blobOf(url) {
+  return StringPrototypeSlice(url, 0, 5) === "blob:" ? blobFromObjectUrl(StringPrototypeReplace(url, FRAGMENT, "")) : null;
 }
 
 function signalOf(given) {
@@ -97,7 +105,9 @@ export class Request {
       const taken = bodies.take(from.body);
       body = streams.isReadableStream(taken) ? bodies.makeBody(null, taken) : bodies.makeBody(taken);
     }
-    this.#parts = { __proto__: null, method, url, redirect, headers, signal, body };
+    // A Blob's URL may be revoked as soon as there is a request for it.
+    const blob = from === null ? blobOf(url) : from.blob;
+    this.#parts = { __proto__: null, method, url, redirect, headers, signal, body, blob };
   }
 
   get method() {
@@ -133,6 +143,7 @@ export class Request {
     const { url, method, redirect, signal, headers, body } = parts;
     const made = new Request(url, { __proto__: null, method, redirect, signal, headers });
     made.#parts.body = bodies.clone(body);
+    made.#parts.blob = parts.blob;
     return made;
   }
 

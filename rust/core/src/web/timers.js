@@ -20,6 +20,18 @@ const SHORTEST = 4;
 
 const active = new SafeMap();
 let nesting = 0;
+// Where the host reads how many timers are set that run once, and how many that repeat.
+let figures = null;
+
+export function tell(shared) {
+  figures = shared;
+}
+
+function changed(entry, by) {
+  if (figures !== null) {
+    figures[entry.repeats ? 1 : 0] += by;
+  }
+}
 
 function start(callback, timeout, args, repeats) {
   if (typeof callback !== "function") {
@@ -35,8 +47,8 @@ function start(callback, timeout, args, repeats) {
     try {
       core.setAsyncContext(context);
       nesting = entry.level + 1;
-      if (!entry.repeats) {
-        MapPrototypeDelete(active, entry.id);
+      if (!entry.repeats && MapPrototypeDelete(active, entry.id)) {
+        changed(entry, -1);
       }
       ReflectApply(callback, globalThis, args);
     } finally {
@@ -52,6 +64,7 @@ function start(callback, timeout, args, repeats) {
   arm(entry, run, timeout);
   entry.id = entry.timer._timerId;
   MapPrototypeSet(active, entry.id, entry);
+  changed(entry, 1);
   return entry.id;
 }
 
@@ -66,6 +79,7 @@ function stop(id) {
   if (entry !== undefined) {
     core.cancelTimer(entry.timer);
     MapPrototypeDelete(active, id);
+    changed(entry, -1);
   }
 }
 

@@ -2,6 +2,7 @@
 
 mod batch;
 mod collections;
+mod crowd;
 mod failure;
 mod from_py;
 mod numbers;

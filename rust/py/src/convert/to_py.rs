@@ -10,6 +10,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
+use super::crowd::Crowd;
 use super::numbers;
 use crate::errors::javascript_error;
 use crate::function;
@@ -240,7 +241,7 @@ impl<'py> Decoder<'py, '_> {
     fn numbers(&mut self) -> PyResult<Bound<'py, PyAny>> {
         let number = self.reserve();
         let length = self.varint()?;
-        let block = self.reader.bytes(length * 8).ok_or_else(truncated)?;
+        let block = length.checked_mul(8).and_then(|size| self.reader.bytes(size)).ok_or_else(truncated)?;
         // SAFETY: as in `array`.
         let list = owned(self.py, unsafe { ffi::PyList_New(length as ffi::Py_ssize_t) })?;
         for (index, bytes) in block.chunks_exact(8).enumerate() {
@@ -294,17 +295,23 @@ impl<'py> Decoder<'py, '_> {
         }
     }
 
-    /// A `dict` when every key is hashable and none falls together with another (`1` and `True` do); else a `JsMap`.
-    fn map(&mut self, hashable: bool) -> PyResult<Bound<'py, PyAny>> {
+    /// A `dict` when every key is hashable and none falls together with another (`1` and `True` do), nor too many hashes do; else a `JsMap`.
+    fn map(&mut self, mut hashable: bool) -> PyResult<Bound<'py, PyAny>> {
         let number = self.reserve();
         let count = self.varint()?;
         let pairs = PyList::empty(self.py);
         let wrapper = imports::JS_MAP.get(self.py)?.call1((&pairs,))?;
         let dict = pyo3::types::PyDict::new(self.py);
         self.objects[number] = if hashable { dict.clone().into_any() } else { wrapper.clone() };
+        let mut crowd = Crowd::default();
         for _ in 0..count {
+            let concerns = hashable && Crowd::concerns(&self.reader);
             let key = self.value()?;
             let value = self.value()?;
+            if concerns {
+                crowd.add(&key)?;
+                hashable = !crowd.is_too_dense();
+            }
             if hashable {
                 dict.set_item(&key, &value)?;
             }
@@ -315,16 +322,22 @@ impl<'py> Decoder<'py, '_> {
         Ok(object)
     }
 
-    /// A `set`, or a `list` when members are unhashable or fall together.
+    /// A `set`, or a `list` when members are unhashable or fall together, or too many of their hashes do.
     fn set(&mut self, hashable: bool) -> PyResult<Bound<'py, PyAny>> {
         let number = self.reserve();
         let count = self.varint()?;
         let members = PyList::empty(self.py);
         self.objects[number] = members.clone().into_any();
+        let mut crowd = Crowd::default();
         for _ in 0..count {
-            members.append(self.value()?)?;
+            let concerns = hashable && Crowd::concerns(&self.reader);
+            let member = self.value()?;
+            if concerns {
+                crowd.add(&member)?;
+            }
+            members.append(member)?;
         }
-        if hashable {
+        if hashable && !crowd.is_too_dense() {
             let set = pyo3::types::PySet::new(self.py, &members)?;
             if set.len() == count {
                 self.objects[number] = set.clone().into_any();

@@ -18,6 +18,7 @@ use crate::caller::{Caller, KeepAlive, chain_of, passing_exception, start_pendin
 use crate::convert::{Pending, to_py};
 use crate::errors::to_exception;
 use crate::table;
+use crate::watch::Watched;
 
 use super::state::{Inner, Locals, Operation, Phase, again, cancelled, invalid_state};
 
@@ -54,6 +55,7 @@ impl Operation {
             thrown: None,
             retrieved: false,
             started: None,
+            watched: None,
         };
         let shared = Arc::clone(&caller.shared);
         let isolate = KeepAlive::new(py, &shared);
@@ -90,6 +92,15 @@ impl Operation {
         Ok(ticket)
     }
 
+    /// Tells whoever watches the runtime's operations that this one begins.
+    pub(crate) fn watch(slf: &Bound<'_, Self>, command: &Command) {
+        let this = slf.get();
+        if let Some(watch) = this.isolate.watch() {
+            let watched = watch.begin(slf.py(), command, this.context(slf.py()).as_ref());
+            this.inner.lock().watched = watched;
+        }
+    }
+
     /// Sends the command.
     pub(super) fn start(slf: &Bound<'_, Self>, bridge: &Bound<'_, LoopBridge>) -> PyResult<()> {
         let this = slf.get();
@@ -99,6 +110,7 @@ impl Operation {
             return Ok(());
         };
         let ticket = Self::begin(slf, bridge)?;
+        Self::watch(slf, &command);
         start_pending(slf.py(), pending, Some(bridge), &this.shared)?;
         if let Err(error) = this.shared.submit(Arc::clone(&ticket), *command) {
             bridge.get().forget(ticket.id);
@@ -111,15 +123,20 @@ impl Operation {
     pub(crate) fn complete(slf: &Bound<'_, Self>, outcome: Result<Value, Error>) {
         let this = slf.get();
         let py = slf.py();
+        let watched = this.inner.lock().watched.take();
+        let phase = match watched {
+            Some(watched) => this.told(py, *watched, outcome),
+            None => Phase::Ended(outcome),
+        };
         let (callbacks, event_loop, dropped) = {
             let mut inner = this.inner.lock();
-            if inner.cancelled || matches!(outcome, Err(Error::Cancelled)) {
+            if inner.cancelled || matches!(phase, Phase::Ended(Err(Error::Cancelled))) {
                 inner.cancelled = true;
             }
             if let (Some(started), Some(bridge)) = (inner.started, &inner.bridge) {
                 bridge.get().learn(started.elapsed());
             }
-            let dropped = std::mem::replace(&mut inner.phase, Phase::Ended(outcome));
+            let dropped = std::mem::replace(&mut inner.phase, phase);
             let event_loop = inner.locals.as_ref().map(|locals| locals.event_loop.clone_ref(py));
             (std::mem::take(&mut inner.callbacks), event_loop, dropped)
         };
@@ -129,6 +146,34 @@ impl Operation {
                 if let Err(error) = Self::call_soon(slf, event_loop.bind(py), &callback, context) {
                     error.write_unraisable(slf.py(), Some(slf.as_any()));
                 }
+            }
+        }
+    }
+
+    /// Tells of the end. A span has the exception, which then is made already.
+    fn told(&self, py: Python<'_>, watched: Watched, outcome: Result<Value, Error>) -> Phase {
+        let cancelled_already = self.inner.lock().cancelled;
+        match outcome {
+            Err(Error::Cancelled) => {
+                watched.end(py, Some(&cancelled(py)));
+                Phase::Ended(Err(Error::Cancelled))
+            }
+            outcome if cancelled_already => {
+                watched.end(py, Some(&cancelled(py)));
+                Phase::Ended(outcome)
+            }
+            Err(error) if watched.wants_error() => {
+                // Nobody need hear of it, if nobody asks.
+                let quiet = matches!(error, Error::Closed | Error::Terminated);
+                let error = passing_exception(py, &error, &self.shared).unwrap_or_else(|| to_exception(py, error, &self.shared));
+                watched.end(py, Some(&error));
+                self.isolate.release();
+                self.inner.lock().retrieved |= quiet;
+                Phase::Known(Err(error.into_value(py)))
+            }
+            outcome => {
+                watched.end(py, None);
+                Phase::Ended(outcome)
             }
         }
     }
@@ -148,6 +193,15 @@ impl Operation {
             event_loop.call_method1("call_soon", (callback, slf))?;
         }
         Ok(())
+    }
+
+    /// The outcome, which is this, reached the caller another way.
+    pub(crate) fn settle(slf: &Bound<'_, Self>, result: &PyResult<Bound<'_, PyAny>>) {
+        Self::mark_seen(slf);
+        let watched = slf.get().inner.lock().watched.take();
+        if let Some(watched) = watched {
+            watched.end(slf.py(), result.as_ref().err());
+        }
     }
 
     /// The outcome reached the caller another way: nothing to report if this object is dropped.

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jsrun_core::error::Error;
-use jsrun_core::isolate::Shared;
 use pyo3::PyTraverseError;
-use pyo3::exceptions::{PyRuntimeWarning, PyTypeError};
+use pyo3::exceptions::{PyBaseException, PyRuntimeWarning, PyTypeError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -258,11 +257,19 @@ impl Drop for Operation {
                     }
                 });
             }
-            Phase::Ended(Err(error)) if !matches!(error, Error::Closed | Error::Terminated | Error::Cancelled) && !inner.cancelled => {
+            Phase::Ended(Err(Error::Closed | Error::Terminated | Error::Cancelled)) => {}
+            Phase::Ended(Err(_)) | Phase::Known(Err(_)) if !inner.cancelled => {
                 let Some(locals) = inner.locals.take() else { return };
-                let Phase::Ended(Err(error)) = std::mem::replace(&mut inner.phase, Phase::Running) else { return };
+                let phase = std::mem::replace(&mut inner.phase, Phase::Running);
                 let (shared, what) = (Arc::clone(&self.shared), self.caller.what);
-                let _ = Python::try_attach(|py| tell_loop(py, &locals, error, &shared, what));
+                let _ = Python::try_attach(|py| {
+                    let error = match phase {
+                        Phase::Ended(Err(error)) => to_exception(py, error, &shared).into_value(py),
+                        Phase::Known(Err(error)) => error,
+                        _ => return,
+                    };
+                    tell_loop(py, &locals, error, what);
+                });
             }
             _ => {}
         }
@@ -270,7 +277,7 @@ impl Drop for Operation {
 }
 
 /// An error that nobody looked at goes to the loop's exception handler, as asyncio does it.
-fn tell_loop(py: Python<'_>, locals: &Locals, error: Error, shared: &Arc<Shared>, what: &str) {
+fn tell_loop(py: Python<'_>, locals: &Locals, error: Py<PyBaseException>, what: &str) {
     let tell = || -> PyResult<()> {
         let event_loop = locals.event_loop.bind(py);
         if event_loop.call_method0("is_closed")?.is_truthy()? {
@@ -278,7 +285,7 @@ fn tell_loop(py: Python<'_>, locals: &Locals, error: Error, shared: &Arc<Shared>
         }
         let context = PyDict::new(py);
         context.set_item("message", format!("jsrun {what}: exception was never retrieved"))?;
-        context.set_item("exception", to_exception(py, error, shared).into_value(py))?;
+        context.set_item("exception", error)?;
         event_loop.call_method1("call_exception_handler", (context,))?;
         Ok(())
     };

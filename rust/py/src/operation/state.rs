@@ -17,6 +17,7 @@ use crate::bridge::LoopBridge;
 use crate::caller::{Caller, KeepAlive};
 use crate::convert::Pending;
 use crate::imports;
+use crate::watch::Watched;
 
 use pyo3_async_runtimes::TaskLocals;
 
@@ -48,6 +49,8 @@ pub(super) struct Inner {
     /// Somebody saw the outcome.
     pub(super) retrieved: bool,
     pub(super) started: Option<Instant>,
+    /// Somebody wants to hear of its end.
+    pub(super) watched: Option<Box<Watched>>,
 }
 
 /// Where an operation was started.

@@ -1,0 +1,4 @@
+//! libFuzzer asks `specifier`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| jsrun_fuzz::specifier(data));
