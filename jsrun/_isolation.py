@@ -17,7 +17,7 @@ _LEAST = 32
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ProcessIsolation:
-    """A child process, and what it may use: a value of `RuntimeConfig.isolation`. See docs/process-isolation.md.
+    """A child process, and what it may use: a value of `RuntimeConfig.isolation`. See docs/guides/process-isolation.md.
 
     What cannot be had is an `OSError` when the runtime is made, never a weaker child.
 

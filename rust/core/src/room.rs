@@ -4,6 +4,9 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+#[cfg(unix)]
+use crate::completion::Wake;
+
 /// What V8 reserves for one isolate, in bytes: code range, first pages of the heap, and the thread's stack, with some room to run.
 #[cfg(unix)]
 const ISOLATE_SPACE: usize = 1 << 30;
@@ -122,10 +125,10 @@ fn has_space(_: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens the descriptors of the reactor and closes them.
+/// Opens the descriptors of the reactor and closes them; none of a file, which this process may not be allowed to open.
 #[cfg(unix)]
 fn has_descriptors() -> io::Result<()> {
-    let opened: io::Result<Vec<_>> = (0..REACTOR_DESCRIPTORS).map(|_| std::fs::File::open("/dev/null")).collect();
+    let opened: io::Result<Vec<_>> = (0..REACTOR_DESCRIPTORS).map(|_| Wake::new()).collect();
     opened.map(drop)
 }
 

@@ -9,3 +9,4 @@ mod wake;
 pub(crate) use gate::Gate;
 pub(crate) use queue::open_queues;
 pub use queue::{Queue, Waited};
+pub(crate) use wake::Wake;

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 /// A descriptor that turns readable when [`Wake::signal`] was called, until [`Wake::clear`].
 #[derive(Debug)]
-pub(super) struct Wake {
+pub(crate) struct Wake {
     /// Read end: what an event loop watches. The same descriptor as `write` for an eventfd.
     read: OwnedFd,
     /// Write end, for the pipe only.
@@ -14,7 +14,7 @@ pub(super) struct Wake {
 
 impl Wake {
     /// Opens the descriptor, non-blocking and close-on-exec.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         {
             // SAFETY: plain system call; the returned descriptor is owned by nobody else.

@@ -19,6 +19,8 @@ use crate::room::{self, Room};
 const PACE: Duration = Duration::from_secs(1);
 /// How long isolates are kept that nobody wants.
 const REST: Duration = Duration::from_secs(3);
+/// The shortest wait before a look at whether isolates are wanted.
+const FLOOR: Duration = Duration::from_secs(1);
 /// How long none is made after one that needs V8 for itself.
 const PAUSE: Duration = Duration::from_secs(10);
 /// Isolates that wait at most, where there are cores to make them on.
@@ -49,6 +51,10 @@ struct Waiting {
 /// Gives `tenancy` an isolate that was made ahead, or gives it back. Either way others are made if there will be need.
 pub(super) fn take(mut tenancy: Tenancy) -> Result<(), Tenancy> {
     let config = &tenancy.shared.config;
+    if room::is_limited() {
+        // V8 would end the process if an isolate were freed now, and what is here may have been made with more room.
+        return Err(tenancy);
+    }
     if !is_ordinary(config) {
         yield_to_user();
         return Err(tenancy);
@@ -86,7 +92,7 @@ fn restock(footing: Footing) {
     let missing = {
         let mut stock = STOCK.lock();
         let follows = stock.wanted.replace(now).is_some_and(|before| now - before < PACE);
-        if !follows || stock.paused.is_some_and(|until| now < until) || room::is_limited() {
+        if !follows || stock.paused.is_some_and(|until| now < until) {
             return;
         }
         stock.ready.retain(|waiting| waiting.footing == footing);
@@ -167,10 +173,10 @@ fn sweep_later() {
     reactor.spawn(async {
         loop {
             let since = STOCK.lock().wanted;
-            let due = since.map_or_else(Instant::now, |since| since + REST);
+            let due = since.map_or_else(Instant::now, |since| since + REST).max(Instant::now() + FLOOR);
             tokio::time::sleep_until(due.into()).await;
             let mut stock = STOCK.lock();
-            if stock.wanted == since {
+            if stock.wanted == since && !room::is_limited() {
                 stock.swept = false;
                 stock.ready.clear();
                 return;
