@@ -11,6 +11,7 @@ use super::{root, stock, thread};
 use crate::config::Config;
 use crate::error::Error;
 use crate::reply::Ticket;
+use crate::room::Room;
 use crate::value::HostFunction;
 
 /// Owns one isolate and its thread.
@@ -76,11 +77,13 @@ impl Start {
     fn try_start(self, ready: Arc<Ticket>) -> Result<(), Error> {
         let Self { shared, mailbox, fetch } = self;
         let name = format!("jsrun-iso-{}", shared.id);
+        // Before anything starts that takes some of it.
+        let room = if stock::waiting() == 0 { Some(Room::take(root::live_isolates())?) } else { None };
         let reactor = crate::reactor::handle()?;
         reactor.spawn(crate::limits::watch_isolate(Arc::downgrade(&shared)));
         crate::inspector::offer(&shared)?;
         let tenancy = Tenancy { shared, mailbox, ready, fetch, alive: Alive::count() };
         let Err(tenancy) = stock::take(tenancy) else { return Ok(()) };
-        Ok(root::start(name, Box::new(move || thread::body(tenancy, None)))?)
+        Ok(root::start(name, Box::new(move || thread::body(tenancy, None, room)))?)
     }
 }

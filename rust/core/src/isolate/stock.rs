@@ -131,7 +131,7 @@ fn wait(footing: &Footing, tenant: &flume::Receiver<Tenancy>) {
     let Ok(tenancy) = tenant.recv() else { return };
     rename(tenancy.shared.id);
     // Without the isolate its own thread makes another, and says what stands in the way.
-    thread::body(tenancy, blank);
+    thread::body(tenancy, blank, None);
 }
 
 /// Gives this thread the name that an isolate's has.

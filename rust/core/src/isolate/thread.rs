@@ -25,13 +25,13 @@ pub(super) struct Tenancy {
 }
 
 /// Runs an isolate until it is closed: the one made before, or a new one.
-pub(super) fn body(tenancy: Tenancy, blank: Option<Blank>) {
+pub(super) fn body(tenancy: Tenancy, blank: Option<Blank>, room: Option<Room>) {
     let Tenancy { shared, mailbox, ready, fetch, alive } = tenancy;
     let ended = catch_unwind(AssertUnwindSafe(|| {
         let blank = match blank {
             Some(blank) => blank,
             None => {
-                let _room = Room::take(root::live_isolates())?;
+                let _room = room.map_or_else(|| Room::take(root::live_isolates()), Ok)?;
                 Blank::of(&shared.config)?
             }
         };
