@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import jsrun
 import jsrun.ipython
 import jsrun.modules
 import jsrun.playground
-import jsrun.pytest
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -48,10 +48,7 @@ def listed(nav: Any) -> list[str]:
 
 
 def test_the_navigation_has_every_page_once() -> None:
-    from mkdocs.utils.yaml import yaml_load
-
-    with (ROOT / "mkdocs.yml").open(encoding="utf-8") as file:
-        pages = listed(yaml_load(file)["nav"])
+    pages = listed(yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"])
     assert len(pages) == len(set(pages))
     sources = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
     assert sources - set(pages) == set()
