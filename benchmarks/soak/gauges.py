@@ -29,11 +29,22 @@ class Reading:
         # The listing has a descriptor of its own.
         files = len(os.listdir("/proc/self/fd")) - 1
         rss = int(status["VmRSS"].split()[0]) << 10
-        return cls(rss, files, int(status["Threads"]), int(_jsrun.live_isolates()), mappings)
+        return cls(rss, files, threads(), int(_jsrun.live_isolates()), mappings)
 
     def beyond(self, other: Reading) -> dict[str, int]:
         """Pieces that there are more of than in `other`."""
         return {name: max(0, getattr(self, name) - getattr(other, name)) for name in ("threads", "files", "runtimes")}
+
+
+def threads() -> int:
+    """Threads of the process, without those of isolates made ahead, of which there are two at most, now and then."""
+    count = 0
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            count += not (task / "comm").read_text().startswith("jsrun-spare")
+        except OSError:  # it ended meanwhile
+            continue
+    return count
 
 
 def address_space() -> int:
