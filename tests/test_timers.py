@@ -288,6 +288,32 @@ def test_a_callback_that_fills_the_heap_is_stopped(runtimes: MakeRuntime) -> Non
     assert rt.eval("1 + 1") == 2
 
 
+@pytest.mark.loops("asyncio")
+@pytest.mark.blocks_loop
+async def test_a_stop_in_the_middle_of_set_timeout_leaves_timers_running() -> None:
+    wait = "new Promise((r) => setTimeout(r, 2, 'done'))"
+    for number in range(300):
+        # Where nothing is compiled yet, V8 looks for interrupts at every call.
+        async with Runtime.create() as rt:
+            tasks = [asyncio.ensure_future(rt.eval_async(wait)) for _ in range(3)]
+            start = time.perf_counter()
+            while time.perf_counter() - start < number % 15 * 20e-6:
+                pass
+            for _ in range(number % 5):
+                await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            # Of the same duration: it shares deno_core's list with those that were being made.
+            assert await rt.eval_async(wait, timeout=10) == "done"
+
+
+def test_a_full_stack_in_set_timeout_leaves_javascript_stoppable(rt: Runtime) -> None:
+    code = "function f() { try { f() } catch { setTimeout(() => {}, 5); f() } } try { f() } catch {} for (;;);"
+    with pytest.raises(JavaScriptTimeout):
+        rt.eval(code, timeout=0.2)
+    assert rt.eval("6 * 7") == 42
+
+
 def test_an_interval_goes_on_after_its_callback_threw(runtimes: MakeRuntime) -> None:
     seen: list[JavaScriptError] = []
     rt = runtimes(on_unhandled_rejection=seen.append)

@@ -71,14 +71,30 @@ pub enum Kind {
     Await = 3,
 }
 
-/// How many timers of each sort are set: once, and again and again.
+/// How many timers of each sort are set: once, and again and again. And whether JavaScript is changing deno_core's lists of them.
 #[derive(Debug, Default)]
-pub struct Timers(pub [AtomicU32; 2]);
+pub struct Timers(pub [AtomicU32; 3]);
 
 impl Timers {
     /// Whether one is set.
     pub(crate) fn any(&self) -> bool {
-        self.0.iter().any(|count| count.load(Ordering::Relaxed) > 0)
+        self.set() != [0, 0]
+    }
+
+    /// How many are set that run once, and how many that repeat.
+    #[must_use]
+    pub fn set(&self) -> [u32; 2] {
+        [self.0[0].load(Ordering::Relaxed), self.0[1].load(Ordering::Relaxed)]
+    }
+
+    /// Whether JavaScript must not be stopped now: a list that is half changed loses its timers, and those to come.
+    pub(crate) fn changing(&self) -> bool {
+        self.0[2].load(Ordering::Relaxed) > 0
+    }
+
+    /// JavaScript starts anew: no list is being changed, however it was left before.
+    pub(crate) fn rest(&self) {
+        self.0[2].store(0, Ordering::Relaxed);
     }
 }
 

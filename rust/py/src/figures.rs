@@ -67,7 +67,7 @@ pub(crate) fn of<'py>(py: Python<'py>, shared: &Shared) -> PyResult<Bound<'py, P
     }
     figures.set_item("heap_limit", shared.config.max_heap_size)?;
     figures.set_item("buffers", counters.buffer_bytes())?;
-    figures.set_item("timers", counters.timers.0.each_ref().map(|counter| counter.load(Relaxed)))?;
+    figures.set_item("timers", counters.timers.set())?;
     for (name, streams) in [("js_streams", &counters.js_streams), ("host_streams", &counters.host_streams)] {
         figures.set_item(name, loaded(&[&streams.active, &streams.total, &streams.chunks, &streams.bytes]))?;
     }

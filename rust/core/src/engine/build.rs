@@ -76,7 +76,8 @@ impl Engine {
             let terminated = state.take_termination(self.runtime.v8_isolate());
             // Nothing here may end the isolate: rejections go through our own callback, and module errors reach their own promise. But an error leaves
             // the loop without a date for its next turn.
-            if !terminated && !matches!(polled, Some(std::task::Poll::Ready(Err(_)))) {
+            let failed = terminated || matches!(polled, Some(std::task::Poll::Ready(Err(_))));
+            if !failed || state.shared.is_stopped() {
                 break;
             }
         }

@@ -139,6 +139,7 @@ impl State {
 
     /// Puts an entry on the stack; returns when.
     fn push(&self, entry: Entry) -> Instant {
+        self.shared.counters.timers.rest();
         self.count_for(Some(&entry));
         let now = Instant::now();
         let mut entries = self.entries.borrow_mut();
@@ -266,6 +267,10 @@ impl State {
     pub(crate) fn should_terminate(&self, scope: &v8::PinScope<'_, '_>) -> bool {
         if self.shared.is_stopped() || self.heap_exceeded.get() {
             return true;
+        }
+        if self.shared.counters.timers.changing() {
+            // The watchdog asks again.
+            return false;
         }
         let entries = self.entries.borrow();
         let Some((top, below)) = entries.split_last() else { return false };

@@ -252,6 +252,7 @@ impl Shared {
             return;
         }
         self.halt(Cause::Closed);
+        self.watchdog.hurry();
     }
 
     fn halt(&self, cause: Cause) {

@@ -113,6 +113,11 @@ impl Watchdog {
         agenda.due.values().any(|ticket| ticket.stopped_for(now).is_some_and(|elapsed| elapsed >= PATIENCE))
     }
 
+    /// Has the task look now.
+    pub(crate) fn hurry(&self) {
+        self.wake.notify_one();
+    }
+
     /// Ends the task at its next look, and lets go of every operation.
     pub(crate) fn retire(&self) {
         let agenda = std::mem::take(&mut *self.agenda.lock());
@@ -150,13 +155,16 @@ pub(crate) async fn watch_isolate(isolate: Weak<Shared>) {
         for ticket in due {
             waiting |= overdue(&shared, &ticket);
         }
+        // Until it has ended: the interrupt may have stopped one piece of JavaScript, and another have begun.
+        let closing = shared.is_closing().then(|| Instant::now() + REPEAT);
+        waiting |= closing.is_some();
         if waiting {
             // One interrupt serves all that are due.
             shared.interrupt_now();
         }
         let watchdog = Arc::clone(&shared.watchdog);
         drop(shared);
-        let next = watchdog.agenda.lock().next_look.or(next);
+        let next = watchdog.agenda.lock().next_look.or(next).into_iter().chain(closing).min();
         match next {
             Some(at) => {
                 tokio::select! {

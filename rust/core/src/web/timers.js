@@ -20,17 +20,18 @@ const SHORTEST = 4;
 
 const active = new SafeMap();
 let nesting = 0;
-// Where the host reads how many timers are set that run once, and how many that repeat.
-let figures = null;
+// Where the host reads how many timers are set that run once, how many that repeat, and, third, whether JavaScript must not be stopped: deno_core's
+// lists of timers must not be left half changed. The third is written in place, because a call could fail where the stack is full. An entry into
+// JavaScript sets it to 0.
+const unread = { __proto__: null, 0: 0, 1: 0, 2: 0 };
+let figures = unread;
 
 export function tell(shared) {
-  figures = shared;
+  figures = shared ?? unread;
 }
 
 function changed(entry, by) {
-  if (figures !== null) {
-    figures[entry.repeats ? 1 : 0] += by;
-  }
+  figures[entry.repeats ? 1 : 0] += by;
 }
 
 function start(callback, timeout, args, repeats) {
@@ -70,14 +71,24 @@ function start(callback, timeout, args, repeats) {
 
 function arm(entry, run, timeout) {
   const wait = entry.level >= DEEPEST && timeout < SHORTEST ? SHORTEST : timeout;
-  entry.timer = core.createTimer(run, wait, undefined, false, true);
+  figures[2] = 1;
+  try {
+    entry.timer = core.createTimer(run, wait, undefined, false, true);
+  } finally {
+    figures[2] = 0;
+  }
 }
 
 function stop(id) {
   id = webidl.converters.long(id);
   const entry = MapPrototypeGet(active, id);
   if (entry !== undefined) {
-    core.cancelTimer(entry.timer);
+    figures[2] = 1;
+    try {
+      core.cancelTimer(entry.timer);
+    } finally {
+      figures[2] = 0;
+    }
     MapPrototypeDelete(active, id);
     changed(entry, -1);
   }
