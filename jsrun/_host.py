@@ -135,17 +135,16 @@ async def _drive(answer: Answer, function: Callable[..., Any] | None, work: Any)
 def abandon(calls: Iterable[int]) -> None:
     """Cancel the coroutines behind these calls: nobody wants their result any more."""
     for call in calls:
-        known = _tasks.get(call)
-        task = known() if known is not None else None
-        if task is None:
+        running = task(call)
+        if running is None:
             continue
-        loop = task.get_loop()
+        loop = running.get_loop()
         if loop.is_closed():
             continue
         if asyncio._get_running_loop() is loop:
-            task.cancel()
+            running.cancel()
         else:
-            _portal.call_on(loop, task.cancel)
+            _portal.call_on(loop, running.cancel)
 
 
 def task(call: int) -> asyncio.Task[None] | None:

@@ -56,19 +56,9 @@ def get_reactor_stats() -> ReactorStats:
         >>> alive - jsrun.get_reactor_stats().isolates
         1
     """
-    figures = census()
     children = sys.modules.get("jsrun._process.living")
     return ReactorStats(
-        isolates=figures["isolates"],
-        isolates_ahead=figures["isolates_ahead"],
         child_processes=children.count_alive() if children is not None else 0,
-        native_threads=figures["native_threads"],
         python_threads=sum(thread.name.startswith("jsrun-") for thread in threading.enumerate()),
-        reactor_tasks=figures["reactor_tasks"],
-        completion_queues=figures["completion_queues"],
-        messages=figures["messages"],
-        pending_deadlines=figures["pending_deadlines"],
-        inspector_listeners=figures["inspector_listeners"],
-        inspector_connections=figures["inspector_connections"],
-        spare_buffer_bytes=figures["spare_buffer_bytes"],
+        **census(),
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
+from served import Server
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -17,6 +19,13 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 def examples() -> Path:
     """Return the directory of the examples."""
     return EXAMPLES
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[httpx.Client]:
+    """Return a client of the server that the test file runs."""
+    with httpx.Client(base_url=server.url, timeout=20, trust_env=False) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -22,13 +22,6 @@ def server(examples: Path) -> Iterator[Server]:
     assert "Traceback" not in log
 
 
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    """Return a client of the running server."""
-    with httpx.Client(base_url=server.url, timeout=20, trust_env=False) as client:
-        yield client
-
-
 def run(client: httpx.Client, code: str) -> dict[str, Any]:
     """The events of a run by their kinds."""
     answer = client.post("/play/api/run", json={"code": code})

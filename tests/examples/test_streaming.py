@@ -25,13 +25,6 @@ def server(examples: Path) -> Iterator[Server]:
     assert "Traceback" not in log
 
 
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    """Return a client of the running server."""
-    with httpx.Client(base_url=server.url, timeout=20, trust_env=False) as client:
-        yield client
-
-
 def state(client: httpx.Client) -> Any:
     return client.get("/events/state").json()
 

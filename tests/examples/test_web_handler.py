@@ -26,13 +26,6 @@ def server(examples: Path) -> Iterator[Server]:
     assert "Exception in ASGI application" not in log
 
 
-@pytest.fixture
-def client(server: Server) -> Iterator[httpx.Client]:
-    """Return a client of the running server."""
-    with httpx.Client(base_url=server.url, timeout=20, trust_env=False) as client:
-        yield client
-
-
 def error_of(response: httpx.Response, status: int) -> dict[str, object]:
     assert response.status_code == status, response.text
     error = response.json()["error"]

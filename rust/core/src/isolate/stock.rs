@@ -2,6 +2,7 @@
 //! one works, and a new runtime moves into one of them. Nothing is made for a process that makes one runtime, and what nobody wants is freed.
 
 use std::collections::VecDeque;
+use std::io;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -42,6 +43,8 @@ struct Stock {
 /// An isolate that is ready, or about to be.
 struct Waiting {
     footing: Footing,
+    /// What came of its thread.
+    started: flume::Receiver<io::Result<()>>,
     /// Hands it to a tenant. Dropped, the isolate ends.
     hand: flume::Sender<Tenancy>,
     /// Disconnected when the isolate has ended.
@@ -67,6 +70,10 @@ pub(super) fn take(mut tenancy: Tenancy) -> Result<(), Tenancy> {
             at.and_then(|at| stock.ready.remove(at))
         };
         let Some(waiting) = found else { break Err(tenancy) };
+        // Without a thread nobody would take what is handed over, nor say so.
+        if !matches!(waiting.started.recv(), Ok(Ok(()))) {
+            continue;
+        }
         match waiting.hand.send(tenancy) {
             Ok(()) => break Ok(()),
             Err(flume::SendError(back)) => tenancy = back,
@@ -117,8 +124,8 @@ fn prepare(footing: Footing) -> Option<Waiting> {
         let _alive = alive;
         wait(&footing, &tenant);
     };
-    root::begin("jsrun-spare".into(), Box::new(job)).ok()?;
-    Some(Waiting { footing, hand, ended })
+    let started = root::begin("jsrun-spare".into(), Box::new(job)).ok()?;
+    Some(Waiting { footing, started, hand, ended })
 }
 
 /// The thread of an isolate made ahead.
