@@ -34,9 +34,10 @@ class Gunicorn:
 
     def __init__(self, app: str, *options: str) -> None:
         command = [sys.executable, "-m", "gunicorn", "--preload", "--workers", "2", "--bind", "127.0.0.1:0"]
-        command += ["--chdir", str(APPS), *options, app]
+        command += [*options, app]
         self.process = subprocess.Popen(
             command,
+            cwd=APPS,
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,

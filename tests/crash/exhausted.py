@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import errno
 import os
 import resource
 import subprocess
@@ -140,6 +141,20 @@ def later(limit: Callable[[int], object], room: int) -> None:
     works()
 
 
+def ahead(limit: Callable[[int], object], room: int) -> None:
+    """Isolates that wait for a tenant do not change what is refused, nor what is said."""
+    while not jsrun.get_reactor_stats().isolates_ahead:
+        works()
+    with limit(room):  # type: ignore[attr-defined]
+        try:
+            jsrun.Runtime()
+        except OSError as error:
+            assert error.errno == errno.ENOMEM and "RLIMIT_AS" in str(error), error
+        else:
+            raise AssertionError("there was room")
+    works()
+
+
 LIMITS = {"threads": threads, "files": files, "space": space, "mappings": mappings}
 CASES = [
     # In turn: the reactor, the thread all others descend from, V8's workers, the runtime.
@@ -153,6 +168,7 @@ CASES = [
     ("later", "files", 0),
     ("later", "space", 100),
     ("later", "mappings", 20),
+    ("ahead", "space", 0),
 ]
 
 
@@ -164,7 +180,7 @@ def check(case: tuple[str, str, int]) -> None:
 
 if len(sys.argv) > 1:
     when, what, room = sys.argv[1:]
-    {"first": first, "later": later}[when](LIMITS[what], int(room))
+    {"first": first, "later": later, "ahead": ahead}[when](LIMITS[what], int(room))
     sys.exit(0)
 with ThreadPoolExecutor(4) as children:
     list(children.map(check, CASES))

@@ -11,7 +11,7 @@ use super::{root, stock, thread};
 use crate::config::Config;
 use crate::error::Error;
 use crate::reply::Ticket;
-use crate::room::Room;
+use crate::room::{self, Room};
 use crate::value::HostFunction;
 
 /// Owns one isolate and its thread.
@@ -77,8 +77,8 @@ impl Start {
     fn try_start(self, ready: Arc<Ticket>) -> Result<(), Error> {
         let Self { shared, mailbox, fetch } = self;
         let name = format!("jsrun-iso-{}", shared.id);
-        // Before anything starts that takes some of it.
-        let room = if stock::waiting() == 0 { Some(Room::take(root::live_isolates())?) } else { None };
+        // Before anything starts that takes some of it. With an isolate made ahead there is no need, unless it cannot be had.
+        let room = if stock::waiting() == 0 || room::is_limited() { Some(Room::take(root::live_isolates())?) } else { None };
         let reactor = crate::reactor::handle()?;
         reactor.spawn(crate::limits::watch_isolate(Arc::downgrade(&shared)));
         crate::inspector::offer(&shared)?;
