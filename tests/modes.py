@@ -6,6 +6,7 @@ import asyncio
 import gc
 import importlib.util
 import os
+import re
 import sys
 import threading
 import time
@@ -25,6 +26,11 @@ BLOCKED = 1.0 * SLOWNESS
 def loop_kinds() -> list[str]:
     """The event loops that are installed here."""
     return ["asyncio", "uvloop"] if importlib.util.find_spec("uvloop") else ["asyncio"]
+
+
+def without_address(value: object) -> str:
+    """The name of a parameter, the same in every process."""
+    return re.sub(" at 0x[0-9a-f]+", "", repr(value))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from modes import Js, background, in_thread, outcome, run_on, soon, wait_until
+from modes import Js, background, in_thread, outcome, run_on, soon, wait_until, without_address
 
 from jsrun import (
     ConversionError,
@@ -473,7 +473,7 @@ async def test_a_future_of_another_loop_is_an_error(rt: Runtime) -> None:
     assert ends in {"RuntimeError", "ConversionError", "TypeError", "ValueError"}
 
 
-@pytest.mark.parametrize("value", [object(), [1, object()], {"a": {"b": 1j}}, iter([])], ids=repr)
+@pytest.mark.parametrize("value", [object(), [1, object()], {"a": {"b": 1j}}, iter([])], ids=without_address)
 async def test_a_result_without_form_in_javascript_is_an_error_there(js: Js, value: object) -> None:
     async def later() -> object:
         return value
@@ -872,7 +872,7 @@ def test_a_name_that_is_no_string_is_a_type_error(rt: Runtime, name: Any) -> Non
             call()
 
 
-@pytest.mark.parametrize("function", [None, 5, "print", object()], ids=repr)
+@pytest.mark.parametrize("function", [None, 5, "print", object()], ids=without_address)
 def test_what_cannot_be_called_is_a_type_error(rt: Runtime, function: Any) -> None:
     with pytest.raises(TypeError):
         rt.bind_function("f", function)
@@ -972,7 +972,7 @@ def test_an_object_with_keys_of_the_prototype(rt: Runtime) -> None:
     assert rt.eval("Object.hasOwn(api, '__proto__')") is True
 
 
-@pytest.mark.parametrize("obj", [object(), 5, None, [1], "text"], ids=repr)
+@pytest.mark.parametrize("obj", [object(), 5, None, [1], "text"], ids=without_address)
 def test_an_object_that_is_no_mapping_is_a_type_error(rt: Runtime, obj: Any) -> None:
     with pytest.raises(TypeError):
         rt.bind_object("api", obj)

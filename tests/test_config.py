@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from modes import without_address
 
 from jsrun import HeapLimitExceeded, JavaScriptError, JavaScriptTimeout, Runtime, RuntimeConfig, RuntimeTerminated
 
@@ -39,7 +40,7 @@ def test_an_unknown_option_is_a_type_error() -> None:
             call()
 
 
-@pytest.mark.parametrize("config", [5, "config", {"timeout": 1}, object()], ids=repr)
+@pytest.mark.parametrize("config", [5, "config", {"timeout": 1}, object()], ids=without_address)
 def test_a_config_that_is_none_is_a_type_error(config: Any) -> None:
     with pytest.raises(TypeError):
         Runtime(config)

@@ -16,7 +16,7 @@ from typing import Any
 
 import leaks
 import pytest
-from modes import PY311, PY312, Js, background, in_thread, outcome, soon, wait_until
+from modes import PY311, PY312, Js, background, in_thread, outcome, soon, wait_until, without_address
 
 import jsrun
 from jsrun import (
@@ -297,7 +297,7 @@ async def test_a_timeout_that_is_no_duration_is_a_value_error(js: Js, timeout: A
         await js.eval("1", timeout=timeout)
 
 
-@pytest.mark.parametrize("timeout", ["1", True, False, b"1", [1], object()], ids=repr)
+@pytest.mark.parametrize("timeout", ["1", True, False, b"1", [1], object()], ids=without_address)
 async def test_a_timeout_of_the_wrong_type_is_a_type_error(js: Js, timeout: Any) -> None:
     with pytest.raises(TypeError, match="timeout"):
         await js.eval("1", timeout=timeout)
