@@ -1,9 +1,12 @@
-"""Hostile inputs 81 to 83: values out of a generator (`JSRUN_HOSTILE_EXAMPLES` says how many), keys, errors in errors."""
+"""Hostile inputs 81 to 83: values out of a generator (`JSRUN_HOSTILE_EXAMPLES` says how many more), keys, errors in errors."""
 
 from __future__ import annotations
 
 import os
+import random
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from hypothesis import strategies as st
 from jsrun import ConversionError, JavaScriptError, JsFunction, JsMap, JsrunError, JsStream, Runtime
 
 SHORT = 300
-EXAMPLES = int(os.environ.get("JSRUN_HOSTILE_EXAMPLES", SHORT))
+MORE = int(os.environ.get("JSRUN_HOSTILE_EXAMPLES", "100"))
 GENERATOR = (Path(__file__).parent / "generated.js").read_text()
 #: How a value gets out.
 WAYS = {
@@ -80,16 +83,8 @@ def look(value: Any) -> Any:
     return value
 
 
-@settings(
-    deadline=None,
-    database=None,
-    max_examples=EXAMPLES,
-    derandomize=EXAMPLES == SHORT,
-    suppress_health_check=list(HealthCheck),
-)
-@given(st.sampled_from(sorted(WAYS)), st.lists(st.integers(0, 255), max_size=60))
-@example("thrown", [])
-def test_81_generated_values(hostile: Hostile, way: str, numbers: list[int]) -> None:
+def attack(hostile: Hostile, way: str, numbers: list[int]) -> None:
+    """Let one value out: it comes, or an error of the documented tree, and the runtime is usable or honestly gone."""
     rt = hostile.open()
     try:
         value = look(hostile.ways[way](numbers))
@@ -98,12 +93,36 @@ def test_81_generated_values(hostile: Hostile, way: str, numbers: list[int]) -> 
     except (JavaScriptError, JsrunError) as error:
         if isinstance(error, ConversionError):
             assert "$" in str(error) and len(str(error)) < 2000
-    # Usable, or honestly gone.
     if rt.state == "open":
         assert rt.eval("[6 * 7, [].concat([1]).length]") == [42, 1]
     else:
         assert rt.state in {"condemned", "draining"}
         rt.close()
+
+
+@settings(deadline=None, database=None, max_examples=SHORT, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.sampled_from(sorted(WAYS)), st.lists(st.integers(0, 255), max_size=60))
+@example("thrown", [])
+def test_81_generated_values(hostile: Hostile, way: str, numbers: list[int]) -> None:
+    attack(hostile, way, numbers)
+
+
+def test_81_many_more(capsys: pytest.CaptureFixture[str]) -> None:
+    """Hypothesis remembers all that it has tried, and would fill the memory: these numbers are forgotten."""
+    seed = int(os.environ.get("JSRUN_HOSTILE_SEED", time.time_ns() % 1_000_000))
+    chance = random.Random(seed)
+    with closing(Hostile()) as hostile:
+        for turn in range(MORE):
+            way, numbers = chance.choice(sorted(WAYS)), [chance.randrange(256) for _ in range(chance.randrange(60))]
+            try:
+                attack(hostile, way, numbers)
+            except BaseException:
+                print(f"JSRUN_HOSTILE_SEED={seed}, turn {turn}: {way}, {numbers}")
+                raise
+            if turn % 1000 == 999:
+                with capsys.disabled():
+                    print(f" {turn + 1}", end="", flush=True)
+                hostile.close()
 
 
 def test_81_the_generator_makes_what_it_should(hostile: Hostile) -> None:
