@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -70,3 +71,18 @@ def test_to_javascript(
 
     assert run_async(feed) == [count, chunk]
     benchmark(run_async, feed)
+
+
+def test_copying_blocks(benchmark: BenchmarkFixture) -> None:
+    """As many blocks copied once each, from memory to memory that both are larger than a cache: what blocks are held against."""
+    sources = [bytes(reversed(BLOCK)) for _ in range(1000)]
+    targets = [bytearray(len(BLOCK)) for _ in range(1000)]
+    turns = itertools.cycle(range(0, 1000, 100))
+
+    def once() -> None:
+        first = next(turns)
+        for target, source in zip(targets[first : first + 100], sources[first : first + 100], strict=True):
+            target[:] = source
+
+    benchmark(once)
+    assert all(target == source for target, source in zip(targets, sources, strict=True))
