@@ -82,7 +82,7 @@ def python_tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Formatting and lints, Rust and Python."""
+    """Formatting and lints, Rust and Python, and whether the list of third parties is complete."""
     session.install(*group("lint"))
     cargo(session, "fmt", "--all", "--check")
     cargo(session, "clippy", "--release", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings")
@@ -90,6 +90,7 @@ def lint(session: nox.Session) -> None:
         session.run("cargo", "fmt", "--check", "--manifest-path", f"rust/{crate}/Cargo.toml", external=True)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("python", "release/licenses.py", "--check")
 
 
 @nox.session
@@ -133,7 +134,6 @@ def apps(session: nox.Session) -> None:
 def wheel(session: nox.Session) -> None:
     """Build the wheel into dist/, check it, and run it where nothing else is installed; on Linux also under strace."""
     session.install(*group("dist"))
-    session.run("python", "release/licenses.py", "--check")
     session.run("python", "release/distribution.py", "wheel", *session.posargs)
 
 
