@@ -639,6 +639,35 @@ async def test_cancelling_the_task_cancels_the_coroutines_javascript_awaits(rt: 
     assert await rt.eval_async("1 + 1") == 2
 
 
+@pytest.mark.parametrize("failing", [False, True])
+async def test_a_cancelled_call_is_no_unhandled_rejection(runtimes: Callable[..., Runtime], failing: bool) -> None:
+    """Stopped while it runs, JavaScript has no handler yet. What cleaning up raises is still told."""
+    heard: list[JavaScriptError] = []
+    rt = runtimes(on_unhandled_rejection=heard.append)
+    ended: list[str] = []
+
+    @rt.bind
+    async def nap() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("nap")
+            if failing:
+                raise ValueError("in cleaning up")
+
+    def stop() -> None:
+        asyncio.get_running_loop().call_soon(task.cancel)
+
+    rt.bind(stop)
+    code = "nap(); (async () => { try { await nap() } finally { globalThis.after = 1 } })(); stop(); for (;;);"
+    task = asyncio.ensure_future(rt.eval_async(code))
+    assert isinstance(await outcome(task), asyncio.CancelledError)
+    await soon(lambda: ended == ["nap"] * 2)
+    await soon(lambda: len(heard) == (2 if failing else 0))
+    assert await rt.eval_async("after") == 1
+    assert {error.message for error in heard} == ({"in cleaning up"} if failing else set())
+
+
 async def test_cancelling_one_task_leaves_the_coroutines_of_another(rt: Runtime) -> None:
     first, second = Sleeper(), Sleeper()
     rt.bind_function("first", first)

@@ -17,6 +17,8 @@ pub(crate) struct Expected {
     pub(crate) owner: Option<OpId>,
     /// Where the call went, to abandon it there.
     pub(crate) queue: Option<Arc<Queue>>,
+    /// Its operation was stopped: the host was told to cancel it.
+    pub(crate) abandoned: bool,
 }
 
 /// The calls in flight of one isolate.
@@ -44,10 +46,17 @@ impl Calls {
         Some(expected)
     }
 
-    /// What `owner` has in flight, and where it went.
-    pub(super) fn of(&self, owner: OpId) -> Vec<(Arc<Queue>, CallId)> {
-        let calls = self.owned.range((owner, CallId::MIN)..=(owner, CallId::MAX)).map(|(_, call)| *call);
-        calls.filter_map(|call| Some((Arc::clone(self.expected.get(&call)?.queue.as_ref()?), call))).collect()
+    /// Nobody wants what `owner` has in flight; returns the calls, and where they went.
+    pub(super) fn abandon(&mut self, owner: OpId) -> Vec<(Arc<Queue>, CallId)> {
+        let Self { expected, owned } = self;
+        let calls = owned.range((owner, CallId::MIN)..=(owner, CallId::MAX)).map(|(_, call)| *call);
+        calls
+            .filter_map(|call| {
+                let expected = expected.get_mut(&call)?;
+                expected.abandoned = true;
+                Some((Arc::clone(expected.queue.as_ref()?), call))
+            })
+            .collect()
     }
 
     pub(super) fn values(&self) -> impl Iterator<Item = &Expected> {

@@ -45,6 +45,12 @@ impl State {
         self.rejections.borrow_mut().retain(|rejection| rejection.promise != promise);
     }
 
+    /// Promises rejected with `reason` are nobody's business.
+    pub(crate) fn forget_rejections(&self, scope: &mut v8::PinScope<'_, '_>, reason: v8::Local<'_, v8::Value>) {
+        let of_another = |rejection: &Rejection| v8::Local::new(scope, &rejection.promise).result(scope) != reason;
+        self.rejections.borrow_mut().retain(of_another);
+    }
+
     /// Reports what is still unhandled when a microtask checkpoint is over.
     pub(super) fn report_rejections(&self, scope: &mut v8::PinScope<'_, '_>) {
         if self.rejections.borrow().is_empty() {

@@ -232,7 +232,7 @@ impl State {
     }
 
     /// Runs microtasks, unless they run already further out. Afterwards V8 is not terminating.
-    pub(super) fn checkpoint(&self, scope: &mut v8::PinScope<'_, '_>) {
+    pub(crate) fn checkpoint(&self, scope: &mut v8::PinScope<'_, '_>) {
         if self.checkpoints.get() > 0 {
             return;
         }

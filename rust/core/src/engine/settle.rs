@@ -65,7 +65,11 @@ impl State {
                 let reason = promise.result(tc);
                 Progress::Done(Err(self.rejected(tc, ticket, reason)))
             }
-            v8::PromiseState::Pending if ticket.stop.get().is_some() => Progress::Done(Err(self.stop_error(ticket))),
+            v8::PromiseState::Pending if ticket.stop.get().is_some() => {
+                // As if it had been stopped a moment later: how the promise ends is nobody's business any more.
+                self.mark_handled(promise);
+                Progress::Done(Err(self.stop_error(ticket)))
+            }
             v8::PromiseState::Pending => self.wait_for(tc, ticket, promise, repl),
         }
     }

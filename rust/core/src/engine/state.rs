@@ -364,13 +364,13 @@ impl State {
         home: Option<Arc<Queue>>,
     ) {
         let queue = home.or_else(|| owner.and_then(|id| self.live.borrow().get(&id).map(|ticket| Arc::clone(ticket.queue()))));
-        self.calls.borrow_mut().insert(call, Expected { resolver, owner, queue });
+        self.calls.borrow_mut().insert(call, Expected { resolver, owner, queue, abandoned: false });
         self.count_calls(0);
     }
 
     /// Tells the host that the coroutines an operation awaited are no longer wanted.
     pub(super) fn abandon_calls(&self, owner: OpId) {
-        let abandoned = self.calls.borrow().of(owner);
+        let abandoned = self.calls.borrow_mut().abandon(owner);
         for (queue, call) in abandoned {
             // A closed loop has cancelled its tasks itself.
             let _ = queue.push(Item::Abandon(vec![call]));

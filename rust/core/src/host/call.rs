@@ -9,6 +9,9 @@ use crate::isolate::CallOutcome;
 use crate::reply::{CallId, HostCall, OpId};
 use crate::value::{HostFunction, HostMode, Value};
 
+/// The name of the errors that cancelled calls of the host end with.
+const CANCELLED: &str = "CancelledError";
+
 /// V8 callback of every bound function; `data` is its number in the table.
 pub(super) fn host_call<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, mut rv: v8::ReturnValue<'_>) {
     let state = state_of(scope);
@@ -197,6 +200,8 @@ pub(crate) fn settle_call(scope: &mut v8::PinScope<'_, '_>, state: &State, call:
     state.count_calls(0);
     let resolver = v8::Local::new(scope, expected.resolver);
     let owner = expected.owner;
+    // JavaScript may clean up after it. Whether it does is nobody's business: the operation has ended.
+    let cancelled = expected.abandoned && outcome.as_ref().is_err_and(|error| error.name.as_deref() == Some(CANCELLED));
     state.turn(scope, owner, |scope| {
         let value = match outcome {
             Ok(value) => to_v8(scope, state, value).map_err(|error| simple("TypeError", &error.to_string())),
@@ -206,7 +211,12 @@ pub(crate) fn settle_call(scope: &mut v8::PinScope<'_, '_>, state: &State, call:
             Ok(value) => resolver.resolve(scope, value),
             Err(exception) => {
                 let error = make_error(scope, state, &exception);
-                resolver.reject(scope, error)
+                let rejected = resolver.reject(scope, error);
+                if cancelled {
+                    state.checkpoint(scope);
+                    state.forget_rejections(scope, error);
+                }
+                rejected
             }
         };
     });
