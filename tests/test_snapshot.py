@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 from modes import Js
@@ -239,6 +240,23 @@ def test_several_snapshots_live_side_by_side(library: bytes) -> None:
     with Runtime(snapshot=other) as two, Runtime() as plain, Runtime(snapshot=library) as one:
         assert (two.eval("hello()"), one.eval("lib.twice(2)")) == ("hello other", 4)
         assert plain.eval("new URL('https://a.example/x').pathname") == "/x"
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_scripts_that_wait_have_ended(alone: bool) -> None:
+    """Beside other runtimes they run again: timers and all, one after the other."""
+    snapshot = build(
+        "globalThis.later = x => new Promise(done => setTimeout(done, 20, x))",
+        "clearTimeout(setTimeout(() => {}, 1e6)); globalThis.two = await later(2)",
+        "globalThis.three = two + 1",
+    )
+    with ExitStack() as others:
+        if not alone:
+            others.enter_context(Runtime())
+        with Runtime(snapshot=snapshot) as rt:
+            assert rt.eval("[two, three]") == [2, 3]
+            assert rt.get_stats().timers == 0
+            assert rt.eval("later(4)") == 4
 
 
 async def test_a_refusal_is_awaited_too(library: bytes) -> None:

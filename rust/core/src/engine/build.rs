@@ -185,7 +185,7 @@ impl Blank {
         Ok(Self { internals, runtime, buffers, start })
     }
 
-    /// Makes it the isolate behind `shared`.
+    /// Makes it the isolate behind `shared`, which has still to replay its snapshot.
     pub(crate) fn settle(
         self,
         shared: &Arc<Shared>,
@@ -218,7 +218,6 @@ impl Blank {
         limits::remember_state(&state);
         let mut engine = Engine { state, runtime, internals, start };
         engine.scoped(|scope, state| state.inspection.begin(scope, state));
-        engine.replay()?;
         Ok(engine)
     }
 }

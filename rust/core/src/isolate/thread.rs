@@ -53,8 +53,9 @@ fn live(
 ) -> Result<(), Error> {
     // Time only: the parker is a condition variable and costs no descriptor.
     let local = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let mut engine = blank.settle(shared, mailbox, fetch)?;
     local.block_on(async move {
+        let mut engine = blank.settle(shared, mailbox, fetch)?;
+        engine.replay().await?;
         match &shared.config.bootstrap {
             Some(script) => {
                 shared.watch(ready);
@@ -67,8 +68,8 @@ fn live(
         let mut driver = Driver::new(engine);
         std::future::poll_fn(|cx| driver.poll(cx)).await;
         dispose(driver.into_engine());
-    });
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Ends what is left, then frees V8.
