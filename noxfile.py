@@ -76,8 +76,9 @@ def python_tests(session: nox.Session) -> None:
     install_checkout(session, "cli", "examples", "playground")
     session.install(*group("test"))
     # The console script, and safe paths in child processes: the tests see the installed wheel, not the sources.
-    session.env["PYTHONSAFEPATH"] = "1"
-    session.run("pytest", *session.posargs)
+    # Files in parallel, so that one waits while another works; bounds are wider for it. `-- -n 0` runs them one by one.
+    session.env.update(PYTHONSAFEPATH="1", JSRUN_TEST_SLOWNESS="2")
+    session.run("pytest", "-n", "auto", "--maxprocesses=4", "--dist=loadfile", *session.posargs)
 
 
 @nox.session
