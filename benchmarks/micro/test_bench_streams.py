@@ -74,7 +74,7 @@ def test_to_javascript(
 
 
 def test_copying_blocks(benchmark: BenchmarkFixture) -> None:
-    """As many blocks copied once each, from memory to memory that both are larger than a cache: what blocks are held against."""
+    """As many blocks copied once, between memories larger than a cache: what streams of blocks are held against."""
     sources = [bytes(reversed(BLOCK)) for _ in range(1000)]
     targets = [bytearray(len(BLOCK)) for _ in range(1000)]
     turns = itertools.cycle(range(0, 1000, 100))
