@@ -25,6 +25,7 @@ Timeout = float | datetime.timedelta | None
 
 _DEPTH_CEILING = 2_000
 _HEAP_FLOOR = 4 << 20
+_STACK_FLOOR, _STACK_CEILING = 256 << 10, 64 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,7 @@ class RuntimeConfig:
         inspector: where debuggers reach the runtime; nowhere when ``None``.
         max_buffer_bytes: limit of array buffers, shared ones and WebAssembly memories, which live outside the heap;
             512 MiB when ``None``.
+        max_stack: stack that JavaScript may take on the runtime's thread, 256 KiB to 64 MiB; 984 KiB when ``None``.
         cpu_timeout: limit of the time that one operation's JavaScript takes on the runtime's thread, for operations
             that name none; waiting does not count.
         allow_eval: whether JavaScript may make code from text (``eval``, ``new Function``); else ``EvalError``.
@@ -98,6 +100,7 @@ class RuntimeConfig:
     # Positions up to here are those of jsrun 0.3; what follows is named.
     _: dataclasses.KW_ONLY
     max_buffer_bytes: int | None = None
+    max_stack: int | None = None
     max_serialization_depth: int = 100
     max_serialization_bytes: int = 10 << 20
     permissions: Iterable[str] = ()
@@ -206,11 +209,12 @@ class RuntimeConfig:
             raise ValueError("max_process_memory and max_process_cpu need isolation='process'")
 
     def _check_sizes(self) -> None:
-        least = {"max_heap_size": _HEAP_FLOOR}
+        least = {"max_heap_size": _HEAP_FLOOR, "max_stack": _STACK_FLOOR}
         for name in (
             "max_heap_size",
             "initial_heap_size",
             "max_buffer_bytes",
+            "max_stack",
             "max_serialization_depth",
             "max_serialization_bytes",
             "stream_high_water_mark",
@@ -236,6 +240,8 @@ class RuntimeConfig:
             raise ValueError(
                 f"max_serialization_depth must be at most {_DEPTH_CEILING}, got {self.max_serialization_depth}"
             )
+        if self.max_stack is not None and self.max_stack > _STACK_CEILING:
+            raise ValueError(f"max_stack must be at most {_STACK_CEILING}, got {self.max_stack}")
         if self.initial_heap_size is not None and self.initial_heap_size > (self.max_heap_size or 512 << 20):
             raise ValueError(f"initial_heap_size ({self.initial_heap_size}) must not exceed max_heap_size")
 

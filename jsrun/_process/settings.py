@@ -23,6 +23,7 @@ _SENT: Final = (
     "max_heap_size",
     "initial_heap_size",
     "max_buffer_bytes",
+    "max_stack",
     "bootstrap",
     "max_serialization_depth",
     "max_serialization_bytes",

@@ -12,20 +12,27 @@ from jsrun import ConversionError, JavaScriptError, Runtime
 Run = Callable[..., Any]
 
 
+@pytest.fixture(params=[256 << 10, None, 64 << 20], ids=["small", "usual", "large"])
+def sized(request: pytest.FixtureRequest, runtimes: Callable[..., Runtime]) -> Runtime:
+    """The smallest, the usual, and the largest stack."""
+    return runtimes(max_stack=request.param)
+
+
 @pytest.mark.parametrize(
     "code",
     ["function f() { f() } f()", "const o = { get x() { return this.x } }; o.x", "(function f(...a) { f(...a, 1) })()"],
 )
-def test_27_recursion(run: Run, rt: Runtime, code: str) -> None:
+def test_27_recursion(run: Run, sized: Runtime, code: str) -> None:
     with pytest.raises(JavaScriptError, match="RangeError"):
-        run(rt, code, timeout=50)
+        run(sized, code, timeout=50)
 
 
-def test_28_recursion_through_the_host(rt: Runtime) -> None:
-    rt.bind_function("host", lambda: rt.eval("host()"))
+def test_28_recursion_through_the_host(sized: Runtime) -> None:
+    sized.bind_function("host", lambda: sized.eval("host()"))
     with pytest.raises(JavaScriptError) as caught:
-        rt.eval("host()", timeout=50)
-    assert "deep" in str(caught.value)
+        sized.eval("host()", timeout=50)
+    # Nested too often, or at the end of a small stack.
+    assert "deep" in str(caught.value) or "call stack size" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -49,18 +56,18 @@ def test_29_builtins_that_recurse(run: Run, rt: Runtime, code: str) -> None:
 
 
 @pytest.mark.parametrize("grow", ["[v]", "{ v }", "new Map([[0, v]])", "new Set([v])"])
-def test_30_deep_results(run: Run, rt: Runtime, grow: str) -> None:
+def test_30_deep_results(run: Run, sized: Runtime, grow: str) -> None:
     with pytest.raises(ConversionError, match="max_serialization_depth"):
-        run(rt, f"let v = 1; for (let i = 0; i < 1e5; i++) v = {grow}; [v]", timeout=50)
+        run(sized, f"let v = 1; for (let i = 0; i < 1e5; i++) v = {grow}; [v]", timeout=50)
 
 
 @pytest.mark.parametrize("grow", [lambda value: [value], lambda value: {"v": value}, lambda value: (value,)])
-def test_30_deep_arguments(rt: Runtime, grow: Callable[[Any], Any]) -> None:
+def test_30_deep_arguments(sized: Runtime, grow: Callable[[Any], Any]) -> None:
     value: Any = 1
     for _ in range(50_000):
         value = grow(value)
     with pytest.raises(ConversionError, match="max_serialization_depth"):
-        rt.eval("x => x")(value)
+        sized.eval("x => x")(value)
     while isinstance(value, (list, tuple, dict)):  # or Python recurses to free it
         value = value["v"] if isinstance(value, dict) else value[0]
 
@@ -78,22 +85,33 @@ def test_30_deep_arguments(rt: Runtime, grow: Callable[[Any], Any]) -> None:
         "crypto.randomUUID()",
     ],
 )
-def test_31_entries_with_a_full_stack(rt: Runtime, entry: str) -> None:
+def test_31_entries_with_a_full_stack(sized: Runtime, entry: str) -> None:
     def fails() -> None:
         raise ValueError("x")
 
-    rt.bind_function("host", lambda value: value)
-    rt.bind_function("fails", fails)
+    sized.bind_function("host", lambda value: value)
+    sized.bind_function("fails", fails)
     dive = f"let n = 0; function dive() {{ try {{ dive() }} catch {{ }} if (n++ < 200) try {{ {entry} }} catch {{ }} }} dive(); n > 200"
-    assert rt.eval(f"{{ {dive} }}", timeout=50) is True
+    assert sized.eval(f"{{ {dive} }}", timeout=50) is True
 
 
-def test_32_python_recursion(run: Run, rt: Runtime) -> None:
+def test_32_python_recursion(run: Run, sized: Runtime) -> None:
     def endless() -> None:
         endless()
 
-    rt.bind_function("endless", endless)
-    assert run(rt, "try { endless() } catch (e) { e.name }") == "RecursionError"
+    sized.bind_function("endless", endless)
+    assert run(sized, "try { endless() } catch (e) { e.name }") == "RecursionError"
     with pytest.raises(JavaScriptError, match="RecursionError") as caught:
-        run(rt, "endless()")
+        run(sized, "endless()")
     assert isinstance(caught.value.__cause__, RecursionError)
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_27_the_stack_is_as_large_as_was_said(isolation: str) -> None:
+    """Also where isolates are made ahead: those of another size are not taken."""
+    depths = []
+    for size in (256 << 10, None, 16 << 20) * 2:
+        with Runtime(max_stack=size, isolation=isolation) as rt:  # type: ignore[arg-type]
+            depths.append(rt.eval("let n = 0; try { (function deeper() { n++; deeper() })() } catch {} n"))
+    small, usual, large = ((depths[at] + depths[at + 3]) / 2 for at in range(3))
+    assert 2 < usual / small < 8 and 8 < large / usual < 32, depths

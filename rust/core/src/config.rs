@@ -1,5 +1,6 @@
 //! What an isolate is made with: plain data, validated once.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub struct Config {
     pub initial_heap_size: Option<usize>,
     /// Limit for array buffers, which live outside the V8 heap. Default 512 MiB.
     pub max_buffer_bytes: usize,
+    /// Stack that JavaScript may take. Default 984 KiB.
+    pub max_stack: usize,
     /// Script that runs once, before anything else.
     pub bootstrap: Option<String>,
     /// Deadline of every operation that names none.
@@ -65,6 +68,8 @@ pub struct Config {
 pub const DEPTH_CEILING: usize = 2_000;
 /// Smallest heap in which V8 and its built-ins start.
 pub const HEAP_FLOOR: usize = 4 << 20;
+/// Bounds of `max_stack`: what the Web platform's scripts need, and what the address space kept for an isolate has room for.
+pub const STACKS: RangeInclusive<usize> = 256 << 10..=64 << 20;
 
 impl Default for Config {
     fn default() -> Self {
@@ -72,6 +77,7 @@ impl Default for Config {
             max_heap_size: 512 << 20,
             initial_heap_size: None,
             max_buffer_bytes: 512 << 20,
+            max_stack: 984 << 10,
             bootstrap: None,
             timeout: None,
             cpu_timeout: None,
@@ -122,6 +128,10 @@ impl Config {
             && initial > self.max_heap_size
         {
             return Err(Error::Invalid(format!("initial_heap_size ({initial}) must not exceed max_heap_size ({})", self.max_heap_size)));
+        }
+        if !STACKS.contains(&self.max_stack) {
+            let (least, most) = (STACKS.start(), STACKS.end());
+            return Err(Error::Invalid(format!("max_stack must be between {least} and {most} bytes, got {}", self.max_stack)));
         }
         if self.max_depth == 0 || self.max_depth > DEPTH_CEILING {
             return Err(Error::Invalid(format!("max_serialization_depth must be between 1 and {DEPTH_CEILING}, got {}", self.max_depth)));

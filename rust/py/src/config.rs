@@ -39,6 +39,7 @@ pub(crate) fn config(options: &Bound<'_, PyAny>) -> PyResult<Config> {
         max_heap_size: size("max_heap_size")?.unwrap_or(base.max_heap_size),
         initial_heap_size: size("initial_heap_size")?,
         max_buffer_bytes: size("max_buffer_bytes")?.unwrap_or(base.max_buffer_bytes),
+        max_stack: size("max_stack")?.unwrap_or(base.max_stack),
         bootstrap: options.getattr("bootstrap")?.extract()?,
         timeout: timeout::parse(Some(&options.getattr("timeout")?))?,
         cpu_timeout: timeout::parse(Some(&options.getattr("cpu_timeout")?))?,

@@ -127,12 +127,14 @@ pub(crate) struct Footing {
     initial_heap_size: Option<usize>,
     max_heap_size: usize,
     max_buffer_bytes: usize,
+    /// Stack for JavaScript: its thread has that much, and what the host's side takes.
+    pub(crate) max_stack: usize,
 }
 
 impl Footing {
     pub(crate) fn of(config: &Config) -> Self {
-        let &Config { initial_heap_size, max_heap_size, max_buffer_bytes, .. } = config;
-        Self { initial_heap_size, max_heap_size, max_buffer_bytes }
+        let &Config { initial_heap_size, max_heap_size, max_buffer_bytes, max_stack, .. } = config;
+        Self { initial_heap_size, max_heap_size, max_buffer_bytes, max_stack }
     }
 }
 
@@ -177,6 +179,7 @@ impl Blank {
             JsRuntime::try_new(options).map(Owner::Running)
         };
         let mut runtime = runtime.map_err(|error| Error::Invalid(format!("V8 could not start: {error}")))?;
+        limits::limit_stack(runtime.v8_isolate(), footing.max_stack);
         let internals = {
             let runtime: &mut JsRuntime = &mut runtime;
             deno_core::scope!(scope, runtime);

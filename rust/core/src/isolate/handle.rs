@@ -76,7 +76,7 @@ impl Start {
 
     fn try_start(self, ready: Arc<Ticket>) -> Result<(), Error> {
         let Self { shared, mailbox, fetch } = self;
-        let name = format!("jsrun-iso-{}", shared.id);
+        let (name, stack) = (format!("jsrun-iso-{}", shared.id), shared.config.max_stack);
         // Before anything starts that takes some of it. With an isolate made ahead there is no need, unless it cannot be had.
         let room = if stock::waiting() == 0 || room::is_limited() { Some(Room::take(root::live_isolates())?) } else { None };
         let reactor = crate::reactor::handle()?;
@@ -84,6 +84,6 @@ impl Start {
         crate::inspector::offer(&shared)?;
         let tenancy = Tenancy { shared, mailbox, ready, fetch, alive: Alive::count() };
         let Err(tenancy) = stock::take(tenancy) else { return Ok(()) };
-        Ok(root::start(name, Box::new(move || thread::body(tenancy, None, room)))?)
+        Ok(root::start(name, Box::new(move || thread::body(tenancy, None, room)), stack)?)
     }
 }

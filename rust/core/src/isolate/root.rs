@@ -20,7 +20,7 @@ type Job = Box<dyn FnOnce() + Send>;
 /// What the root is told.
 enum Order {
     /// A thread to start.
-    Start { name: String, job: Job, started: flume::Sender<io::Result<()>> },
+    Start { name: String, job: Job, stack: usize, started: flume::Sender<io::Result<()>> },
     /// A thread it started has ended.
     Ended,
 }
@@ -29,8 +29,8 @@ static ROOT: OnceLock<flume::Sender<Order>> = OnceLock::new();
 static FORKED: AtomicBool = AtomicBool::new(false);
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-/// Stack of an isolate thread: V8 takes just under 1 MiB of it, conversions and host calls the rest. Pages are used on demand.
-const STACK: usize = 8 << 20;
+/// Stack of an isolate's thread below JavaScript's part, for conversions and host calls. Pages are used on demand.
+const BELOW: usize = 7 << 20;
 
 /// Whether this process is a forked child of the one that started V8.
 #[must_use]
@@ -109,8 +109,8 @@ fn serve(receiver: &flume::Receiver<Order>, orders: &flume::Sender<Order>) {
             receiver.recv_timeout(leavings::REST)
         };
         match order {
-            Ok(Order::Start { name, job, started }) => {
-                let _ = started.send(spawn(name, job, orders.clone()));
+            Ok(Order::Start { name, job, stack, started }) => {
+                let _ = started.send(spawn(name, job, stack, orders.clone()));
             }
             Ok(Order::Ended) => ended += 1,
             Err(RecvTimeoutError::Timeout) => {
@@ -122,23 +122,23 @@ fn serve(receiver: &flume::Receiver<Order>, orders: &flume::Sender<Order>) {
     }
 }
 
-fn spawn(name: String, job: Job, orders: flume::Sender<Order>) -> io::Result<()> {
+fn spawn(name: String, job: Job, stack: usize, orders: flume::Sender<Order>) -> io::Result<()> {
     let run = move || {
         job();
         let _ = orders.send(Order::Ended);
     };
-    std::thread::Builder::new().name(name).stack_size(STACK).spawn(run).map(drop)
+    std::thread::Builder::new().name(name).stack_size(BELOW + stack).spawn(run).map(drop)
 }
 
-/// Starts `job` on a new thread below the root.
-pub(super) fn start(name: String, job: Job) -> io::Result<()> {
-    begin(name, job)?.recv().map_err(|_| lost())?
+/// Starts `job` on a new thread below the root, with that much stack for JavaScript.
+pub(super) fn start(name: String, job: Job, stack: usize) -> io::Result<()> {
+    begin(name, job, stack)?.recv().map_err(|_| lost())?
 }
 
 /// The same without waiting: what comes of it is told later.
-pub(super) fn begin(name: String, job: Job) -> io::Result<flume::Receiver<io::Result<()>>> {
+pub(super) fn begin(name: String, job: Job, stack: usize) -> io::Result<flume::Receiver<io::Result<()>>> {
     let (started, answer) = flume::bounded(1);
-    root()?.send(Order::Start { name, job, started }).map_err(|_| lost())?;
+    root()?.send(Order::Start { name, job, stack, started }).map_err(|_| lost())?;
     Ok(answer)
 }
 

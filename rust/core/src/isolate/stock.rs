@@ -124,7 +124,7 @@ fn prepare(footing: Footing) -> Option<Waiting> {
         let _alive = alive;
         wait(&footing, &tenant);
     };
-    let started = root::begin("jsrun-spare".into(), Box::new(job)).ok()?;
+    let started = root::begin("jsrun-spare".into(), Box::new(job), footing.max_stack).ok()?;
     Some(Waiting { footing, started, hand, ended })
 }
 
