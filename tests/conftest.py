@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # In the background of a shell without job control Ctrl-C is ignored, and so it would be in all that the tests start.
+    # In the background of a shell without job control Ctrl-C is ignored, also by what the tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "blocks_loop: this awaited test may block its loop")
     config.addinivalue_line("markers", "loops(*kinds): run this coroutine test only on these loops")

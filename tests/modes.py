@@ -28,6 +28,11 @@ def loop_kinds() -> list[str]:
     return ["asyncio", "uvloop"] if importlib.util.find_spec("uvloop") else ["asyncio"]
 
 
+def beside_itself() -> dict[str, str]:
+    """An environment in which a program finds the files beside it."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+
+
 def without_address(value: object) -> str:
     """The name of a parameter, the same in every process."""
     return re.sub(" at 0x[0-9a-f]+", "", repr(value))

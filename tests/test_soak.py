@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from modes import beside_itself
 
 SOAK = Path(__file__).parent.parent / "benchmarks" / "soak"
 
@@ -29,9 +29,9 @@ def load(name: str) -> ModuleType:
 @pytest.mark.timeout(240)
 def test_runtimes_in_turn_and_at_once_leave_nothing(tmp_path: Path) -> None:
     command = [sys.executable, str(SOAK / "run.py"), "--cycles", "150", "--alive", "60", "--rest", "0", "--no-plot"]
-    # Its parts find each other beside it.
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
-    done = subprocess.run([*command, "--output", str(tmp_path)], env=env, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(
+        [*command, "--output", str(tmp_path)], env=beside_itself(), capture_output=True, text=True, timeout=200
+    )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
     run = json.loads((tmp_path / "latest.json").read_text())
     assert sum(phase["cycles"] for phase in run["phases"].values()) == 150

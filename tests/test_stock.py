@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 
 import pytest
@@ -78,6 +80,12 @@ async def test_awaited_runtimes_use_them_too() -> None:
 
 
 def test_a_snapshot_of_a_user_starts_as_an_image_though_isolates_were_ready() -> None:
+    """In a process of its own: beside any other runtime it would start from its scripts."""
+    done = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def start_from_an_image() -> None:
     builder = SnapshotBuilder()
     builder.execute_script("one.js", "globalThis.answer = 42; globalThis.ran = Date.now()")
     config = RuntimeConfig(snapshot=builder.build())
@@ -92,3 +100,7 @@ def test_a_snapshot_of_a_user_starts_as_an_image_though_isolates_were_ready() ->
     # None is made for a while: the next snapshot may be another.
     make(2)
     assert ahead() == 0
+
+
+if __name__ == "__main__":
+    start_from_an_image()

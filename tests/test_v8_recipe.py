@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from modes import beside_itself
 
 ROOT = Path(__file__).parent.parent
 RECIPE = ROOT / "third_party/v8/build"
@@ -109,7 +110,9 @@ def test_a_changed_step_is_done_again_and_all_after_it() -> None:
 
 
 def recipe(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, RECIPE / "recipe.py", *words], capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, RECIPE / "recipe.py", *words], env=beside_itself(), capture_output=True, text=True
+    )
 
 
 def test_a_dry_run_says_what_it_takes_and_does_nothing(tmp_path: Path) -> None:
