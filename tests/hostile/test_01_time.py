@@ -47,7 +47,9 @@ def test_02_a_loop_that_catches(run: Run, rt: Runtime, code: str) -> None:
     "code", ["(async () => { for (;;) await 0 })()", "const p = () => Promise.resolve().then(p); p()"]
 )
 def test_03_promise_jobs_without_end(run: Run, rt: Runtime, code: str, limit: str) -> None:
-    times_out(run, rt, code, **{limit: SOON})
+    # In the second each promise keeps the one that it waits for: on a busy machine the heap may be full first.
+    with pytest.raises((JavaScriptTimeout, HeapLimitExceeded) if "p()" in code else JavaScriptTimeout):
+        run(rt, code, **{limit: SOON})
 
 
 FOREVER = {
