@@ -209,15 +209,18 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def valgrind(session: nox.Session) -> None:
-    """Memory that both sides see, under Valgrind; first a bug on purpose, which it must find. Tests as arguments."""
+    """The core's tests under Valgrind, then memory that both sides see, after a bug on purpose. Tests as arguments."""
     install_checkout(session)
     session.install(*group("test"))
     session.env.update(PYTHONSAFEPATH="1", PYTHONMALLOC="malloc", JSRUN_TEST_SLOWNESS="100")
-    python = Path(session.bin) / "python"
-    run = [
+    memcheck = [
         *("valgrind", "--quiet", "--smc-check=all", "--fair-sched=yes", "--undef-value-errors=no"),
-        *("--suppressions=tests/valgrind/known.supp", "--error-exitcode=99", str(python)),
+        *(f"--suppressions={ROOT / 'tests/valgrind/known.supp'}", "--error-exitcode=99"),
     ]
+    # Cargo starts each test program with it.
+    session.env[f"CARGO_TARGET_{v8_archive.host().upper().replace('-', '_')}_RUNNER"] = " ".join(memcheck)
+    cargo(session, "test", "--release", "--locked", "-p", "jsrun-core")
+    run = [*memcheck, str(Path(session.bin) / "python")]
     session.run(*run, "tests/valgrind/planted.py", success_codes=[99], external=True)
     pytest = ["-m", "pytest", "--timeout=0", "-o", "faulthandler_timeout=0"]
     session.run(*run, *pytest, *(session.posargs or ["tests/test_buffers.py"]), external=True)
