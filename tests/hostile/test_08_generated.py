@@ -97,6 +97,8 @@ def attack(hostile: Hostile, way: str, numbers: list[int]) -> None:
         assert rt.eval("[6 * 7, [].concat([1]).length]") == [42, 1]
     else:
         assert rt.state in {"condemned", "draining"}
+        # For whoever finds its thread still there at the end.
+        print(f"{rt.state}: {way}, {numbers}")
         rt.close()
 
 
@@ -110,6 +112,7 @@ def test_81_generated_values(hostile: Hostile, way: str, numbers: list[int]) -> 
 def test_81_many_more(capsys: pytest.CaptureFixture[str]) -> None:
     """Hypothesis remembers all that it has tried, and would fill the memory: these numbers are forgotten."""
     seed = int(os.environ.get("JSRUN_HOSTILE_SEED", time.time_ns() % 1_000_000))
+    print(f"JSRUN_HOSTILE_SEED={seed}")
     chance = random.Random(seed)
     with closing(Hostile()) as hostile:
         for turn in range(MORE):
@@ -117,7 +120,7 @@ def test_81_many_more(capsys: pytest.CaptureFixture[str]) -> None:
             try:
                 attack(hostile, way, numbers)
             except BaseException:
-                print(f"JSRUN_HOSTILE_SEED={seed}, turn {turn}: {way}, {numbers}")
+                print(f"turn {turn}: {way}, {numbers}")
                 raise
             if turn % 1000 == 999:
                 with capsys.disabled():
