@@ -210,6 +210,7 @@ class RuntimeConfig:
 
     def _check_sizes(self) -> None:
         least = {"max_heap_size": _HEAP_FLOOR, "max_stack": _STACK_FLOOR}
+        most = {"max_serialization_depth": _DEPTH_CEILING, "max_stack": _STACK_CEILING}
         for name in (
             "max_heap_size",
             "initial_heap_size",
@@ -236,12 +237,8 @@ class RuntimeConfig:
                 raise ValueError(f"{name} must be at least {least.get(name, 1)}, got {value}")
             if value >= 1 << 63:
                 raise ValueError(f"{name} must be below 2**63, got {value}")
-        if self.max_serialization_depth > _DEPTH_CEILING:
-            raise ValueError(
-                f"max_serialization_depth must be at most {_DEPTH_CEILING}, got {self.max_serialization_depth}"
-            )
-        if self.max_stack is not None and self.max_stack > _STACK_CEILING:
-            raise ValueError(f"max_stack must be at most {_STACK_CEILING}, got {self.max_stack}")
+            if value > most.get(name, value):
+                raise ValueError(f"{name} must be at most {most[name]}, got {value}")
         if self.initial_heap_size is not None and self.initial_heap_size > (self.max_heap_size or 512 << 20):
             raise ValueError(f"initial_heap_size ({self.initial_heap_size}) must not exceed max_heap_size")
 

@@ -613,10 +613,11 @@ async def test_another_operation_runs_while_an_async_function_waits(rt: Runtime)
 
 
 class Sleeper:
-    """An async host function that says how it ended."""
+    """An async host function that says how it ended, and may fail while it cleans up."""
 
-    def __init__(self) -> None:
+    def __init__(self, failing: bool = False) -> None:
         self.started = 0
+        self.failing = failing
         self.ended: list[str] = []
 
     async def __call__(self) -> None:
@@ -625,6 +626,8 @@ class Sleeper:
             await asyncio.sleep(3600)
         except asyncio.CancelledError:
             self.ended.append("cancelled")
+            if self.failing:
+                raise ValueError("in cleaning up") from None
             raise
 
 
@@ -644,25 +647,17 @@ async def test_a_cancelled_call_is_no_unhandled_rejection(runtimes: Callable[...
     """Stopped while it runs, JavaScript has no handler yet. What cleaning up raises is still told."""
     heard: list[JavaScriptError] = []
     rt = runtimes(on_unhandled_rejection=heard.append)
-    ended: list[str] = []
-
-    @rt.bind
-    async def nap() -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            ended.append("nap")
-            if failing:
-                raise ValueError("in cleaning up")
+    sleeper = Sleeper(failing)
+    rt.bind_function("sleep", sleeper)
 
     def stop() -> None:
         asyncio.get_running_loop().call_soon(task.cancel)
 
     rt.bind(stop)
-    code = "nap(); (async () => { try { await nap() } finally { globalThis.after = 1 } })(); stop(); for (;;);"
+    code = "sleep(); (async () => { try { await sleep() } finally { globalThis.after = 1 } })(); stop(); for (;;);"
     task = asyncio.ensure_future(rt.eval_async(code))
     assert isinstance(await outcome(task), asyncio.CancelledError)
-    await soon(lambda: ended == ["nap"] * 2)
+    await soon(lambda: sleeper.ended == ["cancelled"] * 2)
     await soon(lambda: len(heard) == (2 if failing else 0))
     assert await rt.eval_async("after") == 1
     assert {error.message for error in heard} == ({"in cleaning up"} if failing else set())

@@ -34,8 +34,6 @@ class Stated:
 
     rss: float
     pieces: float
-    #: Pieces that come and go, however short the phase is: two isolates made ahead, or a thread about to end.
-    passing: float = 4.0
 
 
 def steady(cycles: Sequence[int]) -> slice:
@@ -53,7 +51,6 @@ def judge(cycles: Sequence[int], columns: dict[str, Sequence[float]], stated: St
     verdict: dict[str, Verdict] = {}
     for name, values in columns.items():
         line = Line.through([float(cycle) for cycle in cycles[part]], values[part])
-        span = cycles[part][-1] - cycles[part][0]
-        most = stated.rss if name == "rss" else max(stated.pieces, stated.passing / span)
+        most = stated.rss if name == "rss" else stated.pieces
         verdict[name] = {"slope": line.slope, "error": line.error, "most": most, "holds": line.slope <= most}
     return verdict

@@ -73,7 +73,8 @@ def soak(name: str, cycles: int, progress: Progress) -> dict[str, Any]:
             if number % every == 0:
                 done.append(number)
                 seconds.append(time.perf_counter() - start)
-                readings.append(Reading.take())
+                # Not of threads about to end, nor of new ones that have no name yet.
+                readings.append(settled(readings[0], patience=1) if readings else Reading.take())
                 progress.update(task, completed=number)
     # It holds the phase's loop, and that its descriptor.
     del cycle

@@ -71,9 +71,15 @@ def bystander(other: jsrun.Runtime) -> Iterator[None]:
 
 
 @pytest.fixture
-def rt() -> Iterator[jsrun.Runtime]:
+def max_heap_size() -> int:
+    """The heap limit of `rt`, in bytes; a test's parameter of that name takes its place."""
+    return 64 << 20
+
+
+@pytest.fixture
+def rt(max_heap_size: int) -> Iterator[jsrun.Runtime]:
     """A runtime with small limits; whoever attacks it leaves it usable, or cleanly condemned or closed."""
-    options = {"max_heap_size": 64 << 20, "max_buffer_bytes": 64 << 20}
+    options = {"max_heap_size": max_heap_size, "max_buffer_bytes": 64 << 20}
     with jsrun.Runtime(on_unhandled_rejection=lambda error: None, **options) as runtime:
         yield runtime
         try:

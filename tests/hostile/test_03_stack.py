@@ -27,12 +27,13 @@ def test_27_recursion(run: Run, sized: Runtime, code: str) -> None:
         run(sized, code, timeout=50)
 
 
-def test_28_recursion_through_the_host(sized: Runtime) -> None:
-    sized.bind_function("host", lambda: sized.eval("host()"))
+@pytest.mark.parametrize(("max_stack", "said"), [(256 << 10, "call stack size"), (None, "deep"), (64 << 20, "deep")])
+def test_28_recursion_through_the_host(runtimes: Callable[..., Runtime], max_stack: int | None, said: str) -> None:
+    rt = runtimes(max_stack=max_stack)
+    rt.bind_function("host", lambda: rt.eval("host()"))
     with pytest.raises(JavaScriptError) as caught:
-        sized.eval("host()", timeout=50)
-    # Nested too often, or at the end of a small stack.
-    assert "deep" in str(caught.value) or "call stack size" in str(caught.value)
+        rt.eval("host()", timeout=50)
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(

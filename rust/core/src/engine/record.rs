@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use deno_core::v8;
 
 use super::build::{Engine, Owner};
-use super::compile;
-use super::run::Run;
+use super::{Run, compile};
 use crate::error::Error;
 use crate::reply::Cause;
 use crate::snapshot::{self, Source};
