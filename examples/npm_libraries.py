@@ -127,7 +127,14 @@ async def set_up(runtime: Runtime, service: Service, console: Console, *, offlin
             progress.update(bar, completed=len(STEPS) + 1, description=f"{package.spec} ready")
             return library
 
-        libraries = await asyncio.gather(*map(prepare, LIBRARIES))
+        preparing = [asyncio.ensure_future(prepare(package)) for package in LIBRARIES]
+        try:
+            libraries = await asyncio.gather(*preparing)
+        finally:
+            # After the first failure the others end here, so that theirs are not reported as the program ends.
+            for task in preparing:
+                task.cancel()
+            await asyncio.gather(*preparing, return_exceptions=True)
     runtime.bind_function("slugify", service.slugify)
     runtime.bind_function("lookup", service.lookup)
     await runtime.eval_async(PAGE_SERVICE.read_text(encoding="utf-8"), filename=PAGE_SERVICE.name)
