@@ -108,7 +108,7 @@ class RuntimeConfig:
     on_console: Callable[[ConsoleMessage], Any] | None = None
     snapshot: bytes | None = None
     fetch: FetchHandler | None = None
-    stream_high_water_mark: int = 64
+    stream_high_water_mark: int = 256
     buffers: Literal["copy", "share"] = "copy"
     code_cache: str | os.PathLike[str] | None = None
     import_map: Mapping[str, Any] | str | None = None

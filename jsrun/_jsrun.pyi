@@ -12,6 +12,7 @@ from typing_extensions import Self
 
 from ._config import RuntimeConfig
 from ._stats import Figures
+from ._stream import JsStream
 from ._types import RuntimeState
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "JsFunction",
     "JsPromise",
     "LoopBridge",
+    "NextChunk",
     "Operation",
     "PackageFolder",
     "StoreHandle",
@@ -253,9 +255,31 @@ class Isolate:
 @final
 class StreamHandle:
     def take(self, nothing: object, end: object) -> Any: ...
+    def next(self, stream: JsStream) -> NextChunk: ...
     def wait(self, timeout: float | timedelta | None, blocking: bool) -> Any: ...
     def tell(self, verb: str, value: object, timeout: float | timedelta | None, blocking: bool) -> Any: ...
     def leave(self) -> None: ...
+    @property
+    def reading(self) -> bool: ...
+    @reading.setter
+    def reading(self, reading: bool, /) -> None: ...
+
+@final
+class NextChunk(Coroutine[Any, Any, Any]):
+    """What ``async for`` over a `JsStream` awaits: the chunk that is there, else the coroutine that waits for one."""
+
+    def __await__(self) -> Generator[Any, None, Any]: ...
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Any: ...
+    def send(self, value: Any, /) -> Any: ...
+    def throw(
+        self,
+        kind: type[BaseException] | BaseException,
+        value: BaseException | object = None,
+        traceback: TracebackType | None = None,
+        /,
+    ) -> Any: ...
+    def close(self) -> None: ...
 
 @final
 class Feed:

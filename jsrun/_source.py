@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import contextvars
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Generator, Iterable
+from time import monotonic
 from typing import Any, Final
 
 from . import _bridge, _portal
@@ -20,6 +21,8 @@ _FAILED: Final = 2
 _NOTHING: Final = object()
 # Bytes after which a batch goes out, whatever was asked for.
 _MOST_BYTES: Final = 1 << 20
+# Seconds after which a batch goes out, and the loop has a turn: an iterator that never waits would hold both up.
+_LONGEST_RUN: Final = 0.001
 
 
 class PyStreamSource:
@@ -99,6 +102,11 @@ def _settle(answer: Answer, task: asyncio.Task[None]) -> None:
         answer.error(error)
 
 
+def _wake(idle: asyncio.Future[None]) -> None:
+    if not idle.done():
+        idle.set_result(None)
+
+
 class Pump:
     """Drives one iterator in one task, on the loop where the stream was made."""
 
@@ -118,6 +126,9 @@ class Pump:
         self._idle: asyncio.Future[None] | None = None
         self._ending: int | None = None
         self._taken = 0
+        # When the first chunk of the batch came, and whether that is long ago.
+        self._since = 0.0
+        self._long = False
         self._begun = False
         self._left = False
 
@@ -140,8 +151,8 @@ class Pump:
         self._wanted = max(1, count - len(self.feed))
         if self._task is None:
             self._start(self._run())
-        elif self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
+        elif self._idle is not None:
+            _wake(self._idle)
         self._send()
 
     def cancel(self, answer: Answer) -> None:
@@ -236,7 +247,7 @@ class Pump:
     async def _take_all(self) -> None:
         while not self._left:
             try:
-                chunk = await (self._iterator.__anext__() if self._wanted > 0 else self._pause())
+                chunk = await (self._iterator.__anext__() if self._wanted > 0 and not self._long else self._pause())
             except StopAsyncIteration:
                 self._ending = _DONE
                 return
@@ -244,9 +255,15 @@ class Pump:
                 self._add(chunk)
 
     async def _pause(self) -> Any:
-        """Wait to be asked. Whoever cancels the task meanwhile (a timeout around a ``yield``) means the iterator."""
+        """Wait to be asked, or give the loop a turn.
+
+        Whoever cancels the task meanwhile (a timeout around a ``yield``) means the iterator.
+        """
         self._send()
         self._idle = self.loop.create_future()
+        if self._wanted > 0:
+            self.loop.call_soon(_wake, self._idle)
+        self._since, self._long = monotonic(), False
         try:
             await self._idle
         except asyncio.CancelledError as error:
@@ -265,11 +282,13 @@ class Pump:
         except ConversionError as error:
             raise ConversionError(f"chunk {self._taken} of the stream: {error}") from error.__cause__
         self._wanted -= 1
-        if size >= _MOST_BYTES:
-            self._wanted = 0
         if first:
+            self._since = monotonic()
             # When the iterator waits for something, what there is goes out.
             self.loop.call_soon(self._send)
+        if size >= _MOST_BYTES:
+            self._wanted = 0
+        self._long = monotonic() - self._since > _LONGEST_RUN
 
     def _fail(self, error: BaseException) -> None:
         self._ending = _FAILED

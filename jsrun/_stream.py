@@ -36,11 +36,10 @@ class JsStream:
         [1, 2]
     """
 
-    __slots__ = ("__weakref__", "_error", "_finished", "_handle", "_reading", "_started")
+    __slots__ = ("__weakref__", "_error", "_finished", "_handle", "_started")
 
     def __init__(self, handle: StreamHandle) -> None:
         self._handle = handle
-        self._reading = False
         self._started = False
         self._finished = False
         self._error: BaseException | None = None
@@ -77,31 +76,31 @@ class JsStream:
         chunk = self._take()
         if chunk is not _NOTHING:
             return chunk
-        self._reading = True
+        self._handle.reading = True
         try:
             while chunk is _NOTHING:
                 await self._handle.wait(timeout, False)
                 chunk = self._arrived()
         finally:
-            self._reading = False
+            self._handle.reading = False
         return chunk
 
     def _next_blocking(self, timeout: Timeout = None) -> Any:
         chunk = self._take()
         if chunk is not _NOTHING:
             return chunk
-        self._reading = True
+        self._handle.reading = True
         try:
             while chunk is _NOTHING:
                 self._handle.wait(timeout, True)
                 chunk = self._arrived()
         finally:
-            self._reading = False
+            self._handle.reading = False
         return chunk
 
     def _take(self) -> Any:
         """Return what is there at once."""
-        if self._reading:
+        if self._handle.reading:
             raise StreamError("another task or thread is reading this stream; read it from one at a time")
         if self._error is not None:
             raise self._error.with_traceback(None)
@@ -115,15 +114,19 @@ class JsStream:
         try:
             chunk = self._handle.take(_NOTHING, _END)
         except BaseException as error:
-            self._finished = True
-            if isinstance(error, Exception):
-                self._error = error
-            # Where the chunk is at fault, and not the stream, that one goes on.
-            self._handle.leave()
+            self._fail(error)
             raise
         if chunk is _END:
             self._finished = True
         return chunk
+
+    def _fail(self, error: BaseException) -> None:
+        """Take notice of an error in place of a chunk. Also called by `NextChunk`."""
+        self._finished = True
+        if isinstance(error, Exception):
+            self._error = error
+        # Where the chunk is at fault, and not the stream, that one goes on.
+        self._handle.leave()
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return _Chunks(self)
@@ -178,7 +181,7 @@ class JsStream:
 
     def _abandon(self) -> None:
         """Cancel without waiting: who read the stream is gone, unless somebody else reads it."""
-        if self._started and not self._finished and not self._reading:
+        if self._started and not self._finished and not self._handle.reading:
             self._finished = True
             self._handle.leave()
 
@@ -224,8 +227,8 @@ class _Chunks(_Loop):
         return self
 
     def __anext__(self) -> Coroutine[Any, Any, Any]:
-        # The coroutine does not hold this object, so neither does the traceback of an error that ends the loop.
-        return self._stream.__anext__()
+        # What is awaited does not hold this object, so neither does the traceback of an error that ends the loop.
+        return self._stream._handle.next(self._stream)
 
     async def aclose(self) -> None:
         """Cancel the stream, as leaving a generator early would."""

@@ -129,6 +129,20 @@ async def test_chunks_are_values_like_any_other(js: Js, chunk: str) -> None:
     assert await everything(js, stream) == [await js.eval(chunk)] * 2
 
 
+async def test_chunks_may_be_errors(js: Js) -> None:
+    chunks = await everything(js, await js.eval("ReadableStream.from([1, new Error('a'), new Error('b'), [2]])"))
+    assert [chunks[0], chunks[3]] == [1, [2]]
+    assert [(type(chunk), chunk.message) for chunk in chunks[1:3]] == [(JavaScriptError, "a"), (JavaScriptError, "b")]
+
+
+async def test_large_chunks_and_small_ones_keep_their_order(js: Js) -> None:
+    chunks = await everything(
+        js,
+        await js.eval("ReadableStream.from([...Array(90).keys()].map((n) => (n % 3 ? {n} : String(n).repeat(9000))))"),
+    )
+    assert chunks == [{"n": n} if n % 3 else str(n) * 9000 for n in range(90)]
+
+
 async def test_chunks_may_be_functions_promises_and_streams(js: Js) -> None:
     stream = await js.eval(
         "ReadableStream.from([(n) => n + 1, {p: new Promise((r) => setTimeout(r, 1, 7))}, ReadableStream.from([5])])"
@@ -216,6 +230,49 @@ async def test_javascript_is_no_further_ahead_than_the_mark(
     await js.pause(0.02)
     assert await js.eval("pulled") <= 259 + ahead
     await end(js, stream)
+
+
+async def test_a_busy_stream_gives_other_work_a_turn(js: Js) -> None:
+    stream = await js.eval("""globalThis.made = 0; new ReadableStream({
+        pull(c) { for (const start = performance.now(); performance.now() - start < 5;); c.enqueue(made++) }})""")
+    assert await read(js, stream) == 0
+    assert await js.eval("made") < 250
+    await end(js, stream)
+
+
+async def test_what_a_loop_awaits_is_a_coroutine(rt: Runtime) -> None:
+    await rt.eval_async(COUNTED)
+    chunks: Any = aiter(await rt.eval_async("counted(100)"))
+    assert await asyncio.create_task(chunks.__anext__()) == 0
+    await asyncio.sleep(0.02)
+    assert await asyncio.create_task(chunks.__anext__()) == 1
+    assert await asyncio.wait_for(chunks.__anext__(), 10) == 2
+    assert await asyncio.gather(chunks.__anext__()) == [3]
+    # One that is never awaited, or ended before, takes nothing.
+    chunks.__anext__().close()
+    with pytest.raises(KeyError):
+        chunks.__anext__().throw(KeyError("thrown"))
+    with pytest.raises(KeyError):
+        chunks.__anext__().throw(KeyError)
+    once = chunks.__anext__()
+    assert await once == 4
+    with pytest.raises(RuntimeError, match="cannot reuse already awaited"):
+        await once
+    assert await chunks.__anext__() == 5
+
+
+async def test_a_task_that_waits_for_a_chunk_in_a_loop_can_be_cancelled(rt: Runtime) -> None:
+    stream = await rt.eval_async("new ReadableStream({pull: (c) => new Promise((r) => { globalThis.go = r })})")
+    chunks: Any = aiter(stream)
+    waiting = asyncio.create_task(chunks.__anext__())
+    await asyncio.sleep(0.02)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    waiting = chunks.__anext__()
+    waiting.send(None)
+    waiting.close()
+    await stream.aclose()
 
 
 @pytest.mark.parametrize("mark", [0, -1, 1.5, True, 1 << 63])

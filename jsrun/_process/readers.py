@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections import deque
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from .._config import Timeout
@@ -13,6 +14,7 @@ from ..errors import JavaScriptTimeout
 from .waiting import LoopPort, Request, ThreadPort
 
 if TYPE_CHECKING:
+    from .._stream import JsStream
     from .handles import Remote
 
 
@@ -45,6 +47,8 @@ class RemoteStream:
 
     def __init__(self, remote: Remote, readable: bool) -> None:
         self.remote = remote
+        # A task or thread waits for the next chunk.
+        self.reading = False
         self._lock = threading.Lock()
         self._arrived: deque[tuple[bool, bytearray]] = deque()
         self._chunks: deque[Any] = deque()
@@ -66,6 +70,10 @@ class RemoteStream:
         if self._failed is not None:
             raise self._failed
         return end if self._ended else nothing
+
+    def next(self, stream: JsStream) -> Coroutine[Any, Any, Any]:
+        """Return what ``async for`` over ``stream``, whose handle this is, awaits."""
+        return stream.__anext__()
 
     def _ask(self, port: LoopPort | ThreadPort) -> _Read:
         """Return the read that is under way, beginning one if there is none."""

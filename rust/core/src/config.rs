@@ -97,7 +97,7 @@ impl Default for Config {
             inspector: None,
             max_depth: 100,
             max_bytes: 10 << 20,
-            stream_ahead: 64,
+            stream_ahead: 256,
             max_reentry: 64,
         }
     }

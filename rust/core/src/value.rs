@@ -101,7 +101,8 @@ impl Handle {
 /// A host iterator: what JavaScript calls to have it go on.
 #[derive(Debug)]
 pub struct HostStream {
-    /// `pull(count)`: promises a batch of at most `count` chunks, then `0` for more, `1` at the end, or an error and `2`.
+    /// `pull(count)`: promises a batch of at most `count` chunks, then `0` for more, `1` at the end, or an error and `2`,
+    /// with four times the batch's bytes added.
     pub pull: HostFunction,
     /// `cancel(reason)`.
     pub cancel: HostFunction,

@@ -69,7 +69,8 @@ impl Feed {
     /// The batch, with how it goes on: 0 for more, 1 at the end, 2 after an error, which is the last chunk.
     fn flush(&self, how: u8) -> Chunks {
         let load = std::mem::take(&mut *self.load.lock());
-        Chunks(Mutex::new(Some((load.batch.finish(how), load.pending))))
+        let last = load.batch.size() * 4 + usize::from(how);
+        Chunks(Mutex::new(Some((load.batch.finish(last), load.pending))))
     }
 
     /// A stream begins.

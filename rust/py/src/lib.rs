@@ -3,6 +3,7 @@
 mod blocking;
 mod bridge;
 mod caller;
+mod chunk;
 mod config;
 mod confinement;
 mod convert;
@@ -30,6 +31,8 @@ use pyo3::prelude::*;
 mod _jsrun {
     #[pymodule_export]
     use super::bridge::LoopBridge;
+    #[pymodule_export]
+    use super::chunk::NextChunk;
     #[pymodule_export]
     use super::config::check_import_map;
     #[pymodule_export]

@@ -1,11 +1,12 @@
 //! Streams of JavaScript's that Python holds: taking chunks, waiting for them, and what else can be done to a stream.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jsrun_core::commands::{Command, Read, Tell, Verb};
 use jsrun_core::isolate::Shared;
-use jsrun_core::stream::{Channel, Taken};
+use jsrun_core::stream::{Channel, Piece, Taken};
 use jsrun_core::value::{Handle, HostFunction, HostMode, HostSink, HostStream, RemoteRef};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -14,7 +15,8 @@ use pyo3::prelude::*;
 
 use crate::bridge::LoopBridge;
 use crate::caller::{Caller, KeepAlive, passing_exception, run_blocking, start_pending};
-use crate::convert::{Pending, from_py, to_py};
+use crate::chunk::NextChunk;
+use crate::convert::{Pending, from_py, packed, to_py};
 use crate::errors::to_exception;
 use crate::feed::Feed;
 use crate::operation::Operation;
@@ -29,6 +31,10 @@ pub(crate) struct StreamHandle {
     isolate: KeepAlive,
     /// Where the chunks of a readable stream come out.
     channel: Option<Arc<Channel>>,
+    /// A task or thread waits for the next chunk: nobody else takes it.
+    reading: AtomicBool,
+    /// No more chunks are wanted.
+    left: AtomicBool,
 }
 
 /// Wraps a stream in its Python class.
@@ -40,7 +46,8 @@ pub(crate) fn stream<'py>(py: Python<'py>, handle: Handle) -> PyResult<Bound<'py
     };
     let shared = Arc::clone(&remote.owner);
     let isolate = KeepAlive::new(py, &shared);
-    class.get(py)?.call1((StreamHandle { remote, shared, isolate, channel },))
+    let (reading, left) = Default::default();
+    class.get(py)?.call1((StreamHandle { remote, shared, isolate, channel, reading, left },))
 }
 
 /// A stream that a Python object feeds, or takes from: see `jsrun._source`.
@@ -75,6 +82,31 @@ impl StreamHandle {
         })
     }
 
+    /// The next chunk if one is there and nobody else waits for it.
+    pub(crate) fn ready<'py>(&self, py: Python<'py>) -> Option<PyResult<Bound<'py, PyAny>>> {
+        if self.reading.load(Ordering::Relaxed) || self.left.load(Ordering::Relaxed) {
+            return None;
+        }
+        let (chunk, resume) = self.channel.as_ref()?.take_chunk()?;
+        Some(self.convert(py, chunk, resume))
+    }
+
+    fn convert<'py>(&self, py: Python<'py>, chunk: Piece, resume: bool) -> PyResult<Bound<'py, PyAny>> {
+        if resume {
+            self.remote.resume();
+        }
+        match chunk {
+            Piece::Alone(value) => to_py(py, value, &self.shared),
+            Piece::Packed(bytes, range, handles) => {
+                let value = packed(py, &bytes[range], handles, &self.shared);
+                if let Ok(bytes) = Arc::try_unwrap(bytes) {
+                    self.shared.spares.give(bytes);
+                }
+                value
+            }
+        }
+    }
+
     fn ask<'py>(
         &self,
         py: Python<'py>,
@@ -103,18 +135,18 @@ impl StreamHandle {
     fn take<'py>(&self, py: Python<'py>, nothing: Bound<'py, PyAny>, end: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let Some(channel) = &self.channel else { return Ok(end) };
         match channel.take() {
-            Taken::Chunk(chunk, resume) => {
-                if resume {
-                    self.remote.resume();
-                }
-                to_py(py, chunk, &self.shared)
-            }
+            Taken::Chunk(chunk, resume) => self.convert(py, chunk, resume),
             Taken::Nothing => Ok(nothing),
             Taken::End => Ok(end),
             Taken::Failed(error) => {
                 Err(passing_exception(py, &error, &self.shared).unwrap_or_else(|| to_exception(py, error, &self.shared)))
             }
         }
+    }
+
+    /// What `async for` over `stream`, whose handle this is, awaits.
+    fn next(slf: Py<Self>, stream: Py<PyAny>) -> NextChunk {
+        NextChunk::new(stream, slf)
     }
 
     /// Waits until `take` finds something: an awaitable, or with `blocking` at once.
@@ -149,12 +181,25 @@ impl StreamHandle {
             && let Some(channel) = &self.channel
         {
             channel.discard();
+            self.left.store(true, Ordering::Relaxed);
         }
         self.ask(py, Command::Tell(Tell { stream, verb, value }), pending, timeout, (!blocking).then_some(what))
     }
 
+    /// Whether a task or thread waits for the next chunk.
+    #[getter]
+    fn reading(&self) -> bool {
+        self.reading.load(Ordering::Relaxed)
+    }
+
+    #[setter]
+    fn set_reading(&self, reading: bool) {
+        self.reading.store(reading, Ordering::Relaxed);
+    }
+
     /// Wants no more of a readable stream, and waits for nothing.
     fn leave(&self) {
+        self.left.store(true, Ordering::Relaxed);
         self.remote.leave("the host stopped reading the stream");
     }
 

@@ -1,7 +1,5 @@
 //! V8 value to `Value`: the one outgoing walker. Runs inside a guarded entry, so getters and proxies are under the deadline.
 
-use std::collections::HashMap;
-
 use deno_core::v8;
 
 use super::exception::describe;
@@ -9,7 +7,7 @@ use super::guard::{Failure, Step};
 use super::kinds::{OPAQUE, YEARS, refusal};
 use super::leaf;
 use super::numbers::{has_shape, write_numbers};
-use super::seen::Seen;
+use super::seen::{Keys, Seen};
 use super::wire::{self, Write};
 use crate::config::Config;
 use crate::engine::State;
@@ -42,12 +40,27 @@ pub(crate) fn from_v8<'s>(
     if value.is_boolean() {
         return Ok(Value::Bool(value.is_true()));
     }
+    let mut wire = Wire::default();
+    pack(scope, state, value, &mut wire)?;
+    Ok(Value::Wire(Box::new(wire)))
+}
+
+/// Converts one value into `wire`, which is empty before, and is so again after an error. Otherwise like [`from_v8`].
+pub(crate) fn pack<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    state: &State,
+    value: v8::Local<'s, v8::Value>,
+    wire: &mut Wire,
+) -> Result<(), Option<Error>> {
     v8::tc_scope!(let tc, scope);
-    let mut walker = Walker::new(state);
-    match walker.value(tc, value, None) {
-        Ok(()) => Ok(Value::Wire(Box::new(walker.wire))),
-        Err(failure) => Err(explain(tc, state, *failure)),
-    }
+    let mut walker = Walker::new(state, std::mem::take(wire));
+    let walked = walker.value(tc, value, None);
+    *wire = walker.wire;
+    walked.map_err(|failure| {
+        wire.bytes.clear();
+        wire.handles.clear();
+        explain(tc, state, *failure)
+    })
 }
 
 /// Completes a failure with what was thrown, if something was.
@@ -78,7 +91,7 @@ pub(crate) fn arguments_from_v8<'s>(
     skip: i32,
 ) -> Result<Value, Option<Error>> {
     v8::tc_scope!(let tc, scope);
-    let mut walker = Walker::new(state);
+    let mut walker = Walker::new(state, Wire::default());
     let count = (args.length() - skip).max(0);
     walker.wire.bytes.push(wire::ARRAY);
     walker.wire.bytes.varint(count as u64);
@@ -101,22 +114,26 @@ pub(super) struct Walker<'s, 'a> {
     next_object: u32,
     /// Objects met so far, with their numbers.
     seen: Seen<'s>,
-    /// Key numbers by text.
-    keys: HashMap<Vec<u8>, u32>,
+    /// Key numbers.
+    keys: Keys<'s>,
     /// The keys of the last plain object: the next one is often of the same shape.
     shape: Vec<(v8::Local<'s, v8::Value>, u32)>,
 }
 
 impl<'s, 'a> Walker<'s, 'a> {
-    fn new(state: &'a State) -> Self {
+    /// Writes behind what `wire` has; into a spare buffer if that has no room at all.
+    fn new(state: &'a State, mut wire: Wire) -> Self {
+        if wire.bytes.capacity() == 0 {
+            wire.bytes = state.shared.spares.take();
+        }
         Self {
             state,
             config: &state.shared.config,
-            wire: Wire { bytes: state.shared.spares.take(), handles: Vec::new() },
+            wire,
             depth: 0,
             next_object: 0,
             seen: Seen::default(),
-            keys: HashMap::new(),
+            keys: Keys::default(),
             shape: Vec::new(),
         }
     }
@@ -339,29 +356,24 @@ impl<'s, 'a> Walker<'s, 'a> {
 
     /// Writes an object key: in full the first time, by number afterwards.
     fn key(&mut self, scope: &mut v8::PinScope<'s, '_>, name: v8::Local<'s, v8::Value>, position: usize) {
-        let known = match self.shape.get(position) {
-            Some((last, number)) if *last == name => Some(*number),
-            _ => None,
-        };
-        let number = known.unwrap_or_else(|| {
-            let mut text = Vec::new();
-            leaf::write_string(scope, name.cast(), &mut text);
-            let next = self.keys.len() as u32;
-            let number = *self.keys.entry(text.clone()).or_insert(next);
-            self.shape.truncate(position.min(self.shape.len()));
-            if self.shape.len() == position {
-                self.shape.push((name, number));
-            }
-            if number == next {
-                self.wire.bytes.push(wire::KEY_NEW);
-                self.wire.bytes.extend_from_slice(&text);
-                return u32::MAX;
-            }
-            number
-        });
-        if number != u32::MAX {
+        if let Some((last, number)) = self.shape.get(position)
+            && *last == name
+        {
+            self.wire.bytes.push(wire::KEY_AGAIN);
+            return self.wire.bytes.varint(u64::from(*number));
+        }
+        let text: v8::Local<'s, v8::String> = name.cast();
+        let (number, known) = self.keys.meet(text);
+        self.shape.truncate(position.min(self.shape.len()));
+        if self.shape.len() == position {
+            self.shape.push((name, number));
+        }
+        if known {
             self.wire.bytes.push(wire::KEY_AGAIN);
             self.wire.bytes.varint(u64::from(number));
+        } else {
+            self.wire.bytes.push(wire::KEY_NEW);
+            leaf::write_string(scope, text, &mut self.wire.bytes);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Which objects a walk has met, by identity.
+//! Which objects and keys a walk has met, by identity.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -28,9 +28,14 @@ impl Hasher for AsIs {
 
 type ByHash<T> = HashMap<i32, T, BuildHasherDefault<AsIs>>;
 
+/// So many are looked through one by one, without a table and without a hash, which V8 would have to make.
+const FEW: usize = 8;
+
 /// Objects and their numbers.
 #[derive(Default)]
 pub(super) struct Seen<'s> {
+    /// All of them, while they are few.
+    few: Vec<(v8::Local<'s, v8::Object>, u32)>,
     /// The first object with a hash.
     first: ByHash<(v8::Local<'s, v8::Object>, u32)>,
     /// Those that share a hash with the first: many only in walks of a million objects, since V8's hashes have 20 bits.
@@ -40,6 +45,23 @@ pub(super) struct Seen<'s> {
 impl<'s> Seen<'s> {
     /// The number of `object` if it was met before; else it gets `next`.
     pub(super) fn meet(&mut self, object: v8::Local<'s, v8::Object>, next: u32) -> Option<u32> {
+        if self.first.is_empty() {
+            let found = self.few.iter().find(|(other, _)| *other == object).map(|(_, number)| *number);
+            if found.is_some() {
+                return found;
+            }
+            if self.few.len() < FEW {
+                self.few.push((object, next));
+                return None;
+            }
+            for (object, number) in std::mem::take(&mut self.few) {
+                self.meet_among_many(object, number);
+            }
+        }
+        self.meet_among_many(object, next)
+    }
+
+    fn meet_among_many(&mut self, object: v8::Local<'s, v8::Object>, next: u32) -> Option<u32> {
         let hash = object.get_identity_hash().get();
         let (known, number) = *self.first.entry(hash).or_insert((object, next));
         if number == next {
@@ -55,4 +77,41 @@ impl<'s> Seen<'s> {
         }
         found
     }
+}
+
+/// Object keys and their numbers, which count from 0.
+#[derive(Default)]
+pub(super) struct Keys<'s> {
+    /// By number.
+    all: Vec<v8::Local<'s, v8::String>>,
+    /// Once they are more than a few: numbers by hash. Of keys that share a hash the last is found, the others count as new.
+    by_hash: ByHash<u32>,
+}
+
+impl<'s> Keys<'s> {
+    /// The key's number, and whether it was met before.
+    pub(super) fn meet(&mut self, key: v8::Local<'s, v8::String>) -> (u32, bool) {
+        let next = self.all.len() as u32;
+        let found = if self.all.len() <= FEW {
+            self.all.iter().position(|other| *other == key).map(|number| number as u32)
+        } else {
+            if self.by_hash.is_empty() {
+                self.by_hash.extend(self.all.iter().zip(0..).map(|(key, number)| (hash_of(*key), number)));
+            }
+            let number = self.by_hash.insert(hash_of(key), next);
+            let number = number.filter(|number| self.all[*number as usize] == key);
+            if let Some(number) = number {
+                self.by_hash.insert(hash_of(key), number);
+            }
+            number
+        };
+        if found.is_none() {
+            self.all.push(key);
+        }
+        (found.unwrap_or(next), found.is_some())
+    }
+}
+
+fn hash_of(key: v8::Local<'_, v8::String>) -> i32 {
+    key.get_identity_hash().get()
 }

@@ -11,6 +11,8 @@ use crate::reactor;
 const FOR_VALUES: usize = 1 << 20;
 /// Bytes of array buffers that are kept at most: V8 frees them in heaps, whenever it collects.
 const FOR_STORES: usize = 8 << 20;
+/// Room of a fresh buffer: most values need no more.
+const USUAL: usize = 128;
 /// Below, an allocation is cheap.
 const LEAST: usize = 4 << 10;
 /// From here on a buffer is large: one is kept, and not for long.
@@ -68,7 +70,7 @@ impl Spares {
     /// An empty buffer, perhaps with room.
     pub(crate) fn take(&self) -> Vec<u8> {
         let mut kept = self.kept.lock();
-        let Some(buffer) = kept.small.pop() else { return Vec::new() };
+        let Some(buffer) = kept.small.pop() else { return Vec::with_capacity(USUAL) };
         kept.bytes -= buffer.capacity();
         buffer
     }
@@ -137,7 +139,7 @@ fn watch_large(kept: Arc<Mutex<Kept>>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{FOR_VALUES, LARGE, LARGEST, LEAST, Spares};
+    use super::{FOR_VALUES, LARGE, LARGEST, LEAST, Spares, USUAL};
 
     #[test]
     fn a_buffer_comes_back_empty_and_no_more_are_kept_than_allowed() {
@@ -146,11 +148,11 @@ mod tests {
         let again = spares.take();
         assert!(again.is_empty() && again.capacity() >= LEAST);
         spares.give(vec![0; LEAST - 1]);
-        assert_eq!(spares.take().capacity(), 0);
+        assert_eq!(spares.take().capacity(), USUAL);
         for _ in 0..8 {
             spares.give(vec![0; FOR_VALUES / 4]);
         }
-        assert_eq!((0..8).filter(|_| spares.take().capacity() > 0).count(), 4);
+        assert_eq!((0..8).filter(|_| spares.take().capacity() > USUAL).count(), 4);
     }
 
     #[test]

@@ -4,6 +4,6 @@ mod channel;
 mod incoming;
 mod outgoing;
 
-pub use channel::{Channel, Taken};
+pub use channel::{Channel, Piece, Taken};
 pub(crate) use incoming::{make_sink, make_stream, register};
 pub(crate) use outgoing::{Kind, Streams, lend};

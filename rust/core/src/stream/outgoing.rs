@@ -3,16 +3,20 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use deno_core::v8;
 
 use super::Channel;
-use crate::convert::{describe, from_v8};
+use crate::convert::{describe, pack};
 use crate::engine::{State, state_of};
 use crate::error::Error;
 use crate::isolate::Message;
 use crate::reply::{Cause, OpId};
-use crate::value::{Handle, RemoteKind};
+use crate::value::{Handle, RemoteKind, Wire};
+
+/// How long a stream that never waits may produce before the isolate looks at what else there is to do.
+const LONGEST_RUN: Duration = Duration::from_millis(1);
 
 /// What an object is for the host; the numbers are those of `streams.js`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub(crate) struct Streams {
     host: OnceCell<v8::Global<v8::Object>>,
     /// By number of the handle.
     outlets: RefCell<HashMap<u64, Outlet>>,
+    /// Where a chunk is written before it is packed.
+    scratch: RefCell<Wire>,
 }
 
 /// A stream that leaves JavaScript.
@@ -42,6 +48,8 @@ struct Outlet {
     reader: Option<OpId>,
     /// Chunks that came so far.
     count: u64,
+    /// Since when JavaScript has produced without the isolate looking at anything else.
+    since: Instant,
 }
 
 /// Takes the functions over, and gives them theirs.
@@ -106,7 +114,10 @@ impl State {
         let value: v8::Local<'s, v8::Value> = object.into();
         let remote = self.keep(RemoteKind::Stream, String::new(), v8::Global::new(scope, value), None);
         let channel = Arc::new(Channel::new(self.shared.config.stream_ahead));
-        self.streams.outlets.borrow_mut().insert(remote.id, Outlet { channel: Arc::clone(&channel), pump: None, reader: None, count: 0 });
+        self.streams
+            .outlets
+            .borrow_mut()
+            .insert(remote.id, Outlet { channel: Arc::clone(&channel), pump: None, reader: None, count: 0, since: Instant::now() });
         self.shared.counters.js_streams.opened();
         Handle::Stream(remote, channel)
     }
@@ -161,6 +172,9 @@ impl State {
 
     /// The host wants chunks: JavaScript begins, or goes on.
     pub(crate) fn resume_stream(&self, scope: &mut v8::PinScope<'_, '_>, id: u64) {
+        if let Some(outlet) = self.streams.outlets.borrow_mut().get_mut(&id) {
+            outlet.since = Instant::now();
+        }
         let Some(pump) = self.pump(scope, id) else { return self.open_stream(scope, id) };
         self.turn(scope, None, |scope| {
             call_method(scope, pump, "resume", &[]);
@@ -252,11 +266,24 @@ impl State {
         self.wake_reader(id);
     }
 
-    fn count_chunk(&self, id: u64, bytes: usize) {
+    /// A chunk is in the channel: counts it, and tells who waits. True if others are to have a turn before the next.
+    fn chunk_came(&self, id: u64, bytes: usize) -> bool {
         self.shared.counters.js_streams.moved(bytes);
-        if let Some(outlet) = self.streams.outlets.borrow_mut().get_mut(&id) {
-            outlet.count += 1;
+        let (reader, long) = match self.streams.outlets.borrow_mut().get_mut(&id) {
+            Some(outlet) => {
+                outlet.count += 1;
+                let long = outlet.since.elapsed() > LONGEST_RUN;
+                if long {
+                    outlet.since = Instant::now();
+                }
+                (outlet.reader.take(), long)
+            }
+            None => (None, false),
+        };
+        if let Some(op) = reader {
+            self.end_waiting(op);
         }
+        long
     }
 
     /// The error of a chunk that does not convert, with its number.
@@ -300,12 +327,16 @@ fn on_push<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArgum
     let state = state_of(scope);
     let id = id_of(scope, &args);
     let Some(channel) = state.channel(id) else { return rv.set_int32(0) };
-    match from_v8(scope, &state, args.get(1)) {
-        Ok(chunk) => {
-            state.count_chunk(id, chunk.size());
-            let room = channel.put(chunk);
-            state.wake_reader(id);
-            rv.set_int32(i32::from(room));
+    let mut wire = state.streams.scratch.take();
+    let packed = pack(scope, &state, args.get(1), &mut wire);
+    match packed {
+        Ok(()) => {
+            let (room, size) = channel.put(&mut wire);
+            let long = state.chunk_came(id, size);
+            if room && long {
+                state.shared.post(Message::Resume(id));
+            }
+            rv.set_int32(i32::from(room && !long));
         }
         Err(Some(error)) => {
             state.end_stream(id, Err(state.of_chunk(id, error)));
@@ -314,6 +345,7 @@ fn on_push<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArgum
         // V8 is terminating: nobody sees what is returned.
         Err(None) => {}
     }
+    state.streams.scratch.replace(wire);
 }
 
 /// `end(id)`.

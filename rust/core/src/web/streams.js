@@ -186,9 +186,11 @@ export function discard(object, why) {
 
 // ---- from the host ----------------------------------------------------------------------------------------------
 
-// How a batch ends, in its last element; an error is the element before it.
+// How a batch ends, in the last two bits of its last element, above which is how many bytes it had; an error is the element before it.
 const MORE = 0;
 const FAILED = 2;
+// No more is asked for while so many bytes wait.
+const MANY_BYTES = 1 << 19;
 
 const { get: byobRequestOf } = ObjectGetOwnPropertyDescriptor(streams.ReadableByteStreamController.prototype, "byobRequest");
 
@@ -232,6 +234,8 @@ export function fromHost(pull, cancel, ahead, bytes) {
   // Chunks that arrived, and the place of the next one.
   let ready = [];
   let next = 0;
+  // Bytes of those that wait, as if all were of one size.
+  let bytesReady = 0;
   // Chunks that were handed on.
   let count = 0;
   let ended = false;
@@ -240,7 +244,9 @@ export function fromHost(pull, cancel, ahead, bytes) {
 
   function answered(batch) {
     asking = null;
-    const state = ArrayPrototypePop(batch);
+    const last = ArrayPrototypePop(batch);
+    const state = last & 3;
+    bytesReady += (last - state) / 4;
     ended = state !== MORE;
     if (state === FAILED) {
       failure = { __proto__: null, error: ArrayPrototypePop(batch) };
@@ -267,6 +273,7 @@ export function fromHost(pull, cancel, ahead, bytes) {
   function pulled(controller) {
     while (next < ready.length) {
       const chunk = ready[next];
+      bytesReady -= bytesReady / (ready.length - next);
       ready[next] = undefined;
       next += 1;
       count += 1;
@@ -281,7 +288,7 @@ export function fromHost(pull, cancel, ahead, bytes) {
         does.error(controller, error);
         return undefined;
       }
-      if (ready.length - next <= ahead >> 1) {
+      if (ready.length - next <= ahead >> 1 && bytesReady <= MANY_BYTES) {
         ask();
       }
       return undefined;

@@ -55,12 +55,12 @@ impl Batch {
     }
 
     /// The array, with `last` as one more element.
-    pub(crate) fn finish(mut self, last: u8) -> Wire {
+    pub(crate) fn finish(mut self, last: usize) -> Wire {
         if self.wire.bytes.is_empty() {
             self.begin();
         }
         let mut wire = self.wire;
-        wire.bytes.number(f64::from(last));
+        wire.bytes.number(last as f64);
         let length = self.count as u64 + 1;
         wire.bytes.push(wire::ARRAY_END);
         wire.bytes.varint(0);

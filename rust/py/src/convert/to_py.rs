@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use super::crowd::Crowd;
-use super::numbers;
+use super::{names, numbers};
 use crate::errors::javascript_error;
 use crate::function;
 use crate::imports;
@@ -62,13 +62,18 @@ pub(crate) fn to_py<'py>(py: Python<'py>, value: Value, shared: &Arc<Shared>) ->
             utf16(py, unsafe { std::slice::from_raw_parts(units.as_ptr().cast(), units.len() * 2) })
         }
         Value::Wire(wire) => {
-            let handles = wire.handles.into_iter().map(Some).collect();
-            let _paused = (wire.bytes.len() > LARGE).then(|| CollectorPause::begin(py));
-            let value = Decoder { py, reader: Reader::new(&wire.bytes), handles, shared, objects: Vec::new(), keys: Vec::new() }.value();
+            let value = packed(py, &wire.bytes, wire.handles, shared);
             shared.spares.give(wire.bytes);
             value
         }
     }
+}
+
+/// Converts one value in the notation of `jsrun_core::wire`.
+pub(crate) fn packed<'py>(py: Python<'py>, bytes: &[u8], handles: Vec<Handle>, shared: &Arc<Shared>) -> PyResult<Bound<'py, PyAny>> {
+    let handles = handles.into_iter().map(Some).collect();
+    let _paused = (bytes.len() > LARGE).then(|| CollectorPause::begin(py));
+    Decoder { py, reader: Reader::new(bytes), handles, shared, objects: Vec::new(), keys: Vec::new() }.value()
 }
 
 /// Converts the arguments of a host call.
@@ -282,11 +287,13 @@ impl<'py> Decoder<'py, '_> {
                 self.keys.get(number).cloned().ok_or_else(truncated)
             }
             wire::KEY_NEW => {
-                let mut text = self.tagged_text()?.into_ptr();
-                // SAFETY: `text` is an owned str; interning swaps the reference in place.
-                let key = unsafe {
-                    ffi::PyUnicode_InternInPlace(&raw mut text);
-                    Bound::from_owned_ptr(self.py, text)
+                let tag = self.reader.byte().ok_or_else(truncated)?;
+                let length = self.varint()?;
+                let bytes = self.reader.bytes(length).ok_or_else(truncated)?;
+                let key = if tag == wire::LATIN1 {
+                    names::interned(self.py, bytes, || latin1(self.py, bytes))?
+                } else {
+                    names::intern(utf16(self.py, bytes)?)
                 };
                 self.keys.push(key.clone());
                 Ok(key)
