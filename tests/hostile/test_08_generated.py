@@ -143,6 +143,26 @@ def test_81_the_generator_makes_what_it_should(hostile: Hostile) -> None:
     assert {"dict", "list", "str"} <= kinds, kinds
 
 
+def test_81_paths_stay_short_whatever_the_keys(rt: Runtime) -> None:
+    """Found by 81: the path showed all of a map's key, whose `repr` may be endless."""
+    shared: list[Any] = []
+    for _ in range(60):
+        shared = [shared, shared]
+    swallow = rt.eval("(value) => 0")
+    for value in (JsMap([(shared, object())]), {"k" * 1_000_000: object()}, {1 << 60: object(), 2.5: object()}):
+        with pytest.raises(ConversionError) as caught:
+            swallow(value)
+        assert str(caught.value).startswith("$[0]") and len(str(caught.value)) < 400
+    for code in (
+        "({['k'.repeat(1e6)]: Symbol()})",
+        "({['\\u0001'.repeat(1e6)]: Symbol()})",
+        "new Map([['k'.repeat(1e6), Symbol()]])",
+    ):
+        with pytest.raises(ConversionError) as caught:
+            rt.eval(code)
+        assert str(caught.value).startswith("$") and len(str(caught.value)) < 1000
+
+
 def test_82_keys_that_python_cannot_tell_apart(rt: Runtime) -> None:
     """The hash of an integer is the rest modulo 2**61 - 1: a dict or set of 200,000 multiples of it would take an hour."""
     make = "Array.from({ length: 200_000 }, (_, i) => BigInt(i) * (2n ** 61n - 1n))"

@@ -48,7 +48,9 @@ impl Failure {
                     path.push_str(key);
                 }
                 Step::Key(key) => {
-                    path.push_str(&format!("[{key:?}]"));
+                    let shown = key.char_indices().nth(SHOWN).map_or(key.as_str(), |(end, _)| &key[..end]);
+                    let more = if shown.len() < key.len() { "..." } else { "" };
+                    path.push_str(&format!("[\"{}{more}\"]", shown.escape_debug()));
                 }
                 Step::Index(index) => path.push_str(&format!("[{index}]")),
             }
@@ -60,6 +62,9 @@ impl Failure {
         Error::Conversion { path, reason: self.reason, cause: self.cause }
     }
 }
+
+/// Characters of a key that a path shows.
+const SHOWN: usize = 80;
 
 /// Whether a key reads well after a dot.
 fn is_name(key: &str) -> bool {

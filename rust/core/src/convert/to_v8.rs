@@ -68,6 +68,8 @@ fn read_wire<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, wire: Wire) ->
     let reader = v8::ValueDeserializer::new(tc, Box::new(Handles { handles }), &wire.bytes);
     let header = reader.read_header(context);
     let value = if header == Some(true) { reader.read_value(context) } else { None };
+    drop(reader);
+    state.shared.spares.give(wire.bytes);
     match value {
         Some(value) => Ok(value),
         None => {

@@ -81,7 +81,7 @@ impl Spares {
     }
 
     /// `buffer` with room for `more` bytes: in another one if that spares making it.
-    pub(crate) fn widen(&self, buffer: &mut Vec<u8>, more: usize) {
+    pub fn widen(&self, buffer: &mut Vec<u8>, more: usize) {
         if more < LARGE || buffer.len() > LEAST || buffer.capacity() - buffer.len() >= more {
             return;
         }

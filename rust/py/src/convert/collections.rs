@@ -5,13 +5,17 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
-use super::failure::{Failure, step_of};
+use super::failure::{Failure, step_of, step_of_key};
 use super::from_py::Encoder;
 use super::numbers::array_index;
+
+/// Bytes that an item of a long list may take: with more than a mebibyte to come, a buffer that was used before spares its pages.
+const ROOM_OF_ITEM: usize = 64;
 
 impl<'py> Encoder<'py, '_> {
     pub(super) fn sequence(&mut self, length: usize, item: impl Fn(usize) -> PyResult<Bound<'py, PyAny>>) -> Result<(), Failure> {
         self.reserve(length)?;
+        self.shared.spares.widen(&mut self.wire.bytes, length.saturating_mul(ROOM_OF_ITEM));
         self.wire.bytes.push(wire::ARRAY);
         self.wire.bytes.varint(length as u64);
         for index in 0..length {
@@ -67,6 +71,7 @@ impl<'py> Encoder<'py, '_> {
     pub(super) fn mixed(&mut self, dict: &Bound<'py, PyDict>, start: usize) -> Result<(), Failure> {
         // Objects met since then were numbered by a writing that is thrown away.
         self.wire.bytes.truncate(start);
+        self.keys.forget();
         let own = self.seen.get(&(dict.as_ptr() as usize)).copied().unwrap_or_default();
         self.seen.retain(|_, number| *number <= own);
         self.next_object = own + 1;
@@ -75,20 +80,26 @@ impl<'py> Encoder<'py, '_> {
     }
 
     pub(super) fn key(&mut self, text: &Bound<'py, PyString>) -> Result<(), Failure> {
+        if self.keys.again(text, &mut self.wire.bytes) {
+            return self.reserve(0);
+        }
+        let start = self.wire.bytes.len();
         if let Ok(utf8) = text.to_str()
             && let Some(index) = array_index(utf8)
         {
             self.wire.bytes.number(f64::from(index));
-            return Ok(());
+        } else {
+            self.text(text)?;
         }
-        self.text(text)
+        self.keys.learn(text, &self.wire.bytes, start);
+        Ok(())
     }
 
     pub(super) fn pairs(&mut self, pairs: &Bound<'py, PyList>) -> Result<(), Failure> {
         self.wire.bytes.push(wire::MAP);
         for pair in pairs {
             let (key, value): (Bound<'py, PyAny>, Bound<'py, PyAny>) = pair.extract()?;
-            let step = || format!("[{}]", key.repr().map_or_else(|_| "?".into(), |text| text.to_string()));
+            let step = || step_of_key(&key);
             self.value(&key).map_err(|failure| failure.at(step))?;
             self.value(&value).map_err(|failure| failure.at(step))?;
         }

@@ -3,6 +3,7 @@
 use jsrun_core::isolate::Shared;
 use pyo3::prelude::*;
 
+use super::scalar::is_scalar;
 use crate::imports;
 
 /// Why a conversion failed; each level adds its step while it travels up.
@@ -54,10 +55,28 @@ impl From<PyErr> for Failure {
     }
 }
 
+/// Characters of a key that a path shows.
+const SHOWN: usize = 80;
+
 /// A key as a step of a path: after a dot if it reads well there.
 pub(super) fn step_of(key: &str) -> String {
     let mut chars = key.chars();
     let plain = chars.next().is_some_and(|c| c.is_alphabetic() || c == '_' || c == '$')
         && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '$');
+    let key = shorten(key);
     if plain { format!(".{key}") } else { format!("[{key:?}]") }
+}
+
+/// The key of a map as a step of a path. Of keys with an inside only the type: their `repr` may be endless.
+pub(super) fn step_of_key(key: &Bound<'_, PyAny>) -> String {
+    let shown = if is_scalar(key) { key.repr().ok().map(|text| text.to_string()) } else { None };
+    let shown = shown.unwrap_or_else(|| format!("<{}>", key.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string())));
+    format!("[{}]", shorten(&shown))
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
 }

@@ -1,6 +1,5 @@
 //! Python objects to `Value`: the one outgoing walker. Runs on the caller's thread.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jsrun_core::isolate::Shared;
@@ -13,6 +12,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyDict, PyFrozenSet, PyList, PySet, PySt
 
 use super::batch::close_all;
 use super::failure::Failure;
+use super::met::{Keys, Seen};
 use super::numbers;
 use super::scalar::{scalar, string};
 use crate::errors::from_exception;
@@ -56,7 +56,8 @@ pub(super) struct Encoder<'py, 'a> {
     /// Number of the next object, as V8's reader counts.
     pub(super) next_object: u32,
     /// Objects met so far, by address.
-    pub(super) seen: HashMap<usize, u32>,
+    pub(super) seen: Seen,
+    pub(super) keys: Keys<'py>,
     /// Temporary objects that must live as long as their address is in `seen`.
     pub(super) keep: Vec<Bound<'py, PyAny>>,
     pub(super) pending: &'a mut Pending,
@@ -66,7 +67,7 @@ impl<'py, 'a> Encoder<'py, 'a> {
     /// Goes on after what `wire` holds.
     pub(super) fn after(shared: &'a Arc<Shared>, wire: Wire, next_object: u32, pending: &'a mut Pending) -> Self {
         let start = wire.bytes.len();
-        Self { shared, wire, start, depth: 0, next_object, seen: HashMap::new(), keep: Vec::new(), pending }
+        Self { shared, wire, start, depth: 0, next_object, seen: Seen::default(), keys: Keys::default(), keep: Vec::new(), pending }
     }
 
     /// What was written, and the number of the next object.
