@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import pickle
 from collections.abc import Callable
@@ -244,12 +245,92 @@ async def test_a_top_level_await_that_takes_too_long(js: Js) -> None:
     assert await js.eval("1") == 1
 
 
-@pytest.mark.loops("asyncio")
-@pytest.mark.xfail(
-    strict=True, reason="the module holds its evaluation, and that its promise: the collector never finds it"
-)
-@pytest.mark.parametrize("code", ["import('m')", None])
-async def test_a_top_level_await_that_can_never_end(rt: Runtime, code: str | None) -> None:
-    add(rt, {"m": "await new Promise(() => {})"})
+# --- evaluations that nothing can end ---------------------------------------------------------------------------
+
+ENDLESS = "await new Promise(() => {})"
+TRIES = {
+    "eval_module": lambda js, name: js.eval_module(name, timeout=30),
+    "import()": lambda js, name: js.eval(f"import('{name}')", timeout=30),
+    "an importing module": lambda js, name: js.eval_module(f"user of {name}", timeout=30),
+}
+
+
+@pytest.mark.parametrize("way", TRIES)
+async def test_a_top_level_await_that_can_never_end(js: Js, way: str) -> None:
+    add(
+        js.rt,
+        {
+            "m": f"globalThis.runs = (globalThis.runs ?? 0) + 1; {ENDLESS}",
+            "user of m": "import 'm'",
+            "n": "export const n = 1",
+        },
+    )
+    for run in (1, 2):
+        with pytest.raises(DeadlockError):
+            await TRIES[way](js, "m")
+        # The next import began anew.
+        assert await js.eval("runs") == run
+        assert (await js.eval_module("n")).n == 1
+    assert js.rt.get_stats().interrupts.unreachable == 2
+
+
+async def test_several_wait_for_what_can_never_end(js: Js) -> None:
+    add(js.rt, {"a": "import 'b'", "b": f"import 'a'; {ENDLESS}", "c": "import 'b'; export const c = 1"})
+    code = "Promise.allSettled([import('a'), import('c'), import('b')])"
     with pytest.raises(DeadlockError):
-        await (rt.eval_module_async("m", timeout=3) if code is None else rt.eval_async(code, timeout=3))
+        await js.eval(code, timeout=30)
+    with pytest.raises(DeadlockError):
+        await js.eval_module("c", timeout=30)
+
+
+async def test_modules_that_ended_survive_one_that_cannot(js: Js) -> None:
+    add(
+        js.rt,
+        {
+            "count": "globalThis.made = (globalThis.made ?? 0) + 1; export const at = {}",
+            "m": f"import 'count'; {ENDLESS}",
+        },
+    )
+    with pytest.raises(DeadlockError):
+        await js.eval_module("m", timeout=30)
+    assert await js.eval("import('count').then(async ({ at }) => [made, at === (await import('count')).at])") == [
+        1,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("name", ["m", "user"])
+async def test_a_top_level_await_that_somebody_may_still_end(rt: Runtime, name: str) -> None:
+    add(
+        rt,
+        {
+            "m": "export const got = await new Promise((resolve) => { globalThis.go = resolve })",
+            "user": "export { got } from 'm'; import 'user'",
+        },
+    )
+    waiting = asyncio.ensure_future(rt.eval_module_async(name, timeout=60))
+    inside = asyncio.ensure_future(rt.eval_async(f"import('{name}').then((m) => m.got)", timeout=60))
+    # All looks for what can never end are over by then, however often something else happens meanwhile.
+    for _ in range(3):
+        await asyncio.sleep(0.6)
+        assert await rt.eval_async("typeof go") == "function"
+    assert not waiting.done() and not inside.done()
+    await rt.eval_async("go(7)")
+    assert (await waiting).got == 7 and await inside == 7
+    assert (await rt.eval_module_async("user")).got == 7
+
+
+async def test_a_top_level_await_that_the_host_or_a_timer_ends(js: Js) -> None:
+    async def later() -> int:
+        await asyncio.sleep(0.8)
+        return 5
+
+    js.rt.bind_function("later", later)
+    add(
+        js.rt,
+        {
+            "host": "export const got = await later()",
+            "timer": "export const got = await new Promise((resolve) => setTimeout(() => resolve(6), 800))",
+        },
+    )
+    assert [(await js.eval_module(name)).got for name in ("host", "timer")] == [5, 6]

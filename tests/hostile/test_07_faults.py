@@ -124,7 +124,7 @@ def test_72_debugger_statements_pause_nothing(rt: Runtime) -> None:
 
 
 def test_73_a_panic_is_contained() -> None:
-    """Panics cannot be caused from outside: `hostile_73` in the core's run.rs causes one. What it becomes is typed."""
+    """Panics cannot be caused from outside: `hostile_73` in the core's run.rs and thread.rs cause them. What it becomes is typed."""
     assert issubclass(jsrun.JsrunError, RuntimeError)
     assert not issubclass(jsrun.JsrunError, JavaScriptError)
 

@@ -80,6 +80,8 @@ pub(crate) fn serve(scope: &mut v8::PinScope<'_, '_>, state: &State, message: Me
         Message::Home => state.redeliver(),
         Message::Wake => {}
         Message::Inspect => inspector::serve(scope, state),
+        #[cfg(test)]
+        Message::Panic => std::panic::resume_unwind(Box::new("on purpose")),
     }
     state.tidy(scope);
 }

@@ -96,7 +96,9 @@ impl Engine {
 
     /// A full collection; finalizers of unreachable promises run in it.
     pub(crate) fn collect(&mut self) {
+        let loosened = self.scoped(|scope, state| state.loosen_modules(scope));
         self.runtime.v8_isolate().low_memory_notification();
+        self.scoped(|scope, state| state.fasten_modules(scope, loosened));
     }
 
     /// Frees everything in the order V8 wants.

@@ -15,5 +15,5 @@ mod settle;
 mod state;
 
 pub(crate) use build::{Blank, Engine, Footing};
-pub(crate) use run::Run;
+pub(crate) use run::{Run, panic_text};
 pub(crate) use state::{State, state_of};

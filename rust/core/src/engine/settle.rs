@@ -269,6 +269,15 @@ impl State {
         }
     }
 
+    /// Ends every operation after a panic that was none of theirs.
+    pub(crate) fn fail_all(&self, panic: &str) {
+        let tickets: Vec<_> = self.live.borrow().values().cloned().collect();
+        for ticket in tickets {
+            drop(self.take_pending(ticket.id));
+            self.finish(&ticket, Err(Error::Panic(panic.to_owned())));
+        }
+    }
+
     /// Ends operations whose promise the collector found unreachable; `cause` says what that means.
     pub(crate) fn end_unreachable(&self, cause: Cause) {
         for op in self.unreachable.take() {

@@ -35,4 +35,7 @@ pub enum Message {
     Wake,
     /// Look at the inspector's inbox.
     Inspect,
+    /// Panic where no operation runs.
+    #[cfg(test)]
+    Panic,
 }

@@ -2,13 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Poll;
 
 use super::driver::Driver;
 use super::message::Message;
 use super::root::{self, Alive};
 use super::shared::Shared;
 use crate::commands::bootstrap;
-use crate::engine::{Blank, Engine};
+use crate::engine::{Blank, Engine, panic_text};
 use crate::error::Error;
 use crate::reply::{Cause, Ticket};
 use crate::room::Room;
@@ -66,8 +67,18 @@ fn live(
             }
         }
         let mut driver = Driver::new(engine);
-        std::future::poll_fn(|cx| driver.poll(cx)).await;
-        dispose(driver.into_engine());
+        let panicked = std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| driver.poll(cx))) {
+            Ok(ended) => ended.map(|()| None),
+            Err(panic) => Poll::Ready(Some(panic_text(panic.as_ref()))),
+        });
+        let panicked = panicked.await;
+        let engine = driver.into_engine();
+        if let Some(panic) = panicked {
+            // Outside every operation: nobody knows what state the isolate is in, so that it ends, and all who wait hear why.
+            shared.close();
+            engine.state.fail_all(&panic);
+        }
+        dispose(engine);
         Ok(())
     })
 }
@@ -84,4 +95,53 @@ fn dispose(engine: Engine) {
     let cause = engine.state.shared.stopped().unwrap_or(Cause::Closed);
     engine.state.end_all(cause);
     engine.dispose();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use crate::commands::{Command, Eval};
+    use crate::completion::Queue;
+    use crate::config::Config;
+    use crate::error::Error;
+    use crate::isolate::{Isolate, Message};
+    use crate::reply::{Item, Ticket, Timeouts};
+    use crate::room::tests::STARTS;
+    use crate::spin::Spin;
+    use crate::value::Value;
+
+    fn outcome(queue: &Queue, ticket: &Ticket) -> Result<Value, Error> {
+        loop {
+            match queue.try_next() {
+                Some(Item::Done(id, outcome)) if id == ticket.id => return outcome,
+                Some(_) => {}
+                None => {
+                    queue.wait(&mut Spin::default(), None);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_73_a_panic_outside_every_operation_ends_the_isolate_and_is_told_to_all_who_wait() -> Result<(), Error> {
+        let _alone = STARTS.lock();
+        let queue = Arc::new(Queue::new()?);
+        let (isolate, start) = Isolate::new(Config::default(), None)?;
+        let shared = isolate.shared();
+        let ticket = || shared.ticket(Arc::clone(&queue), true, Timeouts::default(), None);
+        let ready = ticket();
+        start.start(Arc::clone(&ready))?;
+        outcome(&queue, &ready)?;
+        let waits = ticket();
+        let code = Value::text("new Promise((resolve) => setTimeout(resolve, 60_000))");
+        shared.submit(Arc::clone(&waits), Command::Eval(Eval { code, filename: None }))?;
+        shared.post(Message::Panic);
+        assert!(matches!(outcome(&queue, &waits), Err(Error::Panic(text)) if text == "on purpose"));
+        assert!(shared.wait_closed(Duration::from_secs(20)));
+        let late = shared.submit(ticket(), Command::Eval(Eval { code: Value::text("1"), filename: None }));
+        assert!(matches!(late, Err(Error::Closed)));
+        Ok(())
+    }
 }

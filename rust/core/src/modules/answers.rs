@@ -22,14 +22,25 @@ impl State {
 
     /// Continues with `step` when `promise` is settled.
     pub(super) fn after<'s>(&self, scope: &mut v8::PinScope<'s, '_>, promise: v8::Local<'s, v8::Promise>, step: Step) {
+        let number = self.expect(step);
+        let data = v8::Number::new(scope, number as f64);
+        continue_after(scope, promise, data.into());
+    }
+
+    /// Settles `load` when its modules' evaluation has ended. Whoever can end it holds what it settles.
+    pub(super) fn await_evaluation<'s>(&self, scope: &mut v8::PinScope<'s, '_>, promise: v8::Local<'s, v8::Promise>, load: u64) {
+        let resolver = self.modules.loads.borrow().get(&load).and_then(|load| load.resolver.clone());
+        let Some(resolver) = resolver else { return };
+        let number = self.expect(Step::Evaluated(load));
+        let data = [v8::Number::new(scope, number as f64).into(), v8::Local::new(scope, resolver).into()];
+        let data = v8::Array::new_with_elements(scope, &data);
+        continue_after(scope, promise, data.into());
+    }
+
+    fn expect(&self, step: Step) -> u64 {
         let number = self.modules.next_number();
         self.modules.steps.borrow_mut().insert(number, step);
-        let data = v8::Number::new(scope, number as f64);
-        let fulfilled = v8::Function::builder(on_fulfilled).data(data.into()).build(scope);
-        let rejected = v8::Function::builder(on_rejected).data(data.into()).build(scope);
-        if let (Some(fulfilled), Some(rejected)) = (fulfilled, rejected) {
-            promise.then2(scope, fulfilled, rejected);
-        }
+        number
     }
 
     fn answered<'s>(&self, scope: &mut v8::PinScope<'s, '_>, step: Step, outcome: Result<v8::Local<'s, v8::Value>, JsException>) {
@@ -95,9 +106,24 @@ impl State {
     }
 }
 
-fn take_step(scope: &v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<(Rc<State>, Step)> {
+/// Calls `on_fulfilled` or `on_rejected` with `data` when `promise` is settled.
+fn continue_after<'s>(scope: &mut v8::PinScope<'s, '_>, promise: v8::Local<'s, v8::Promise>, data: v8::Local<'s, v8::Value>) {
+    let fulfilled = v8::Function::builder(on_fulfilled).data(data).build(scope);
+    let rejected = v8::Function::builder(on_rejected).data(data).build(scope);
+    if let (Some(fulfilled), Some(rejected)) = (fulfilled, rejected) {
+        promise.then2(scope, fulfilled, rejected);
+    }
+}
+
+/// The step that a settled promise continues; its number is the data, or comes first in it.
+fn take_step(scope: &mut v8::PinScope<'_, '_>, args: &v8::FunctionCallbackArguments<'_>) -> Option<(Rc<State>, Step)> {
     let state = state_of(scope);
-    let number = args.data().number_value(scope)? as u64;
+    let data = args.data();
+    let number = match v8::Local::<v8::Array>::try_from(data) {
+        Ok(array) => array.get_index(scope, 0)?,
+        Err(_) => data,
+    };
+    let number = number.number_value(scope)? as u64;
     let step = state.modules.steps.borrow_mut().remove(&number)?;
     Some((state, step))
 }

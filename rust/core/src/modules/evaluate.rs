@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use deno_core::v8;
 
 use super::hooks::{linked_module, no_source};
-use super::table::{Key, Load, Record, Step, Task};
+use super::table::{Key, Load, Record, Task};
 use crate::engine::State;
 
 impl State {
@@ -50,7 +50,7 @@ impl State {
             match promise {
                 Some(promise) => {
                     self.keep_code_of(load);
-                    self.after(tc, promise, Step::Evaluated(load));
+                    self.await_evaluation(tc, promise, load);
                 }
                 None if tc.has_terminated() || tc.is_execution_terminating() => {
                     if let Some(entry) = self.modules.loads.borrow_mut().remove(&load) {
@@ -129,7 +129,8 @@ impl State {
     /// Ends a load. A failed one takes the modules with it that never ran, so that it can be tried again; other loads that had them begin again.
     pub(super) fn settle_load<'s>(&self, scope: &mut v8::PinScope<'s, '_>, load: u64, outcome: Result<(), v8::Local<'s, v8::Value>>) {
         let Some(entry) = self.modules.loads.borrow_mut().remove(&load) else { return };
-        let resolver = v8::Local::new(scope, &entry.resolver);
+        let Some(resolver) = &entry.resolver else { return };
+        let resolver = v8::Local::new(scope, resolver);
         if let Err(thrown) = outcome {
             self.forget_failed(scope, &entry);
             resolver.reject(scope, thrown);

@@ -40,7 +40,8 @@ impl State {
         let load = self.modules.next_number();
         let resolver = v8::Global::new(scope, resolver);
         let seen = std::collections::HashSet::new();
-        let entry = Load { resolver, for_host, owner, root: None, asked: Asked::default(), seen, outstanding: 0, restarts: 0 };
+        let entry =
+            Load { resolver: Some(resolver), for_host, owner, root: None, asked: Asked::default(), seen, outstanding: 0, restarts: 0 };
         self.modules.loads.borrow_mut().insert(load, entry);
         let (specifier, referrer) = (specifier.to_owned(), referrer.to_owned());
         self.modules.push(Task::Resolve { specifier, referrer, kind, owner, target: Target::Root(load) });

@@ -9,6 +9,7 @@ mod graph;
 mod hooks;
 mod import_map;
 mod meaning;
+mod reach;
 mod specifier;
 mod table;
 

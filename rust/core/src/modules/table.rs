@@ -118,8 +118,8 @@ impl Record {
 
 /// One `import()` or `eval_module` under way.
 pub(super) struct Load {
-    /// Settles what the caller got.
-    pub(super) resolver: v8::Global<v8::PromiseResolver>,
+    /// Settles what the caller got. Let go of only while the collector looks for what nothing can settle.
+    pub(super) resolver: Option<v8::Global<v8::PromiseResolver>>,
     /// The caller is the host: the namespace goes out in the wrapper of a REPL result, so that an export named `then` is only that.
     pub(super) for_host: bool,
     pub(super) owner: Option<OpId>,
@@ -246,6 +246,12 @@ impl Modules {
 
     pub(super) fn push(&self, task: Task) {
         self.tasks.borrow_mut().push_back(task);
+    }
+
+    /// Nobody waits for the end of this load any more, or it has none.
+    pub(super) fn forget_load(&self, load: u64) {
+        self.loads.borrow_mut().remove(&load);
+        self.steps.borrow_mut().retain(|_, step| !matches!(step, Step::Evaluated(other) if *other == load));
     }
 
     /// The key of a compiled module.
