@@ -106,7 +106,7 @@ pub(crate) fn arguments_from_v8<'s>(
 
 /// One conversion under way.
 pub(super) struct Walker<'s, 'a> {
-    state: &'a State,
+    pub(super) state: &'a State,
     config: &'a Config,
     pub(super) wire: Wire,
     depth: usize,
@@ -375,28 +375,6 @@ impl<'s, 'a> Walker<'s, 'a> {
             self.wire.bytes.push(wire::KEY_NEW);
             leaf::write_string(scope, text, &mut self.wire.bytes);
         }
-    }
-
-    fn regexp(&mut self, scope: &mut v8::PinScope<'s, '_>, regexp: v8::Local<'s, v8::RegExp>) -> Walked {
-        let source = regexp.get_source(scope);
-        let name = v8::String::new(scope, "flags").map(v8::Local::<v8::Value>::from);
-        let flags = self.read(scope, |scope| regexp.get(scope, name?))?;
-        self.wire.bytes.push(wire::REGEXP);
-        leaf::write_string(scope, source, &mut self.wire.bytes);
-        if !flags.is_string() {
-            return Err(Failure::new("the flags of this RegExp are not a string"));
-        }
-        leaf::write_string(scope, flags.cast(), &mut self.wire.bytes);
-        Ok(())
-    }
-
-    /// Unwraps `new Number(1)` and the like. The number it took stays unused, on both sides.
-    fn boxed(&mut self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Walked {
-        let value: v8::Local<'s, v8::Value> = object.into();
-        self.wire.bytes.push(wire::BOXED);
-        let state = self.state;
-        let inner = self.read(scope, |scope| state.unbox(scope, value))?;
-        self.value(scope, inner, None)
     }
 
     /// Runs one read that may call user code (a getter, a trap).

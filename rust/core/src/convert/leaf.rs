@@ -1,7 +1,8 @@
-//! Leaves of the outgoing walk: strings, big integers, buffers.
+//! Leaves of the outgoing walk: strings, big integers, buffers, regular expressions, boxed primitives.
 
 use deno_core::v8;
 
+use super::from_v8::{Walked, Walker};
 use super::guard::Failure;
 use super::wire::{self, Write};
 use crate::engine::State;
@@ -118,4 +119,28 @@ pub(super) fn string_value(
         v8::ValueViewData::OneByte(bytes) => Value::Latin1(state.shared.spares.copy(bytes)),
         v8::ValueViewData::TwoByte(units) => Value::Utf16(units.to_vec()),
     })
+}
+
+impl<'s> Walker<'s, '_> {
+    pub(super) fn regexp(&mut self, scope: &mut v8::PinScope<'s, '_>, regexp: v8::Local<'s, v8::RegExp>) -> Walked {
+        let source = regexp.get_source(scope);
+        let name = v8::String::new(scope, "flags").map(v8::Local::<v8::Value>::from);
+        let flags = self.read(scope, |scope| regexp.get(scope, name?))?;
+        self.wire.bytes.push(wire::REGEXP);
+        write_string(scope, source, &mut self.wire.bytes);
+        if !flags.is_string() {
+            return Err(Failure::new("the flags of this RegExp are not a string"));
+        }
+        write_string(scope, flags.cast(), &mut self.wire.bytes);
+        Ok(())
+    }
+
+    /// Unwraps `new Number(1)` and the like. The number it took stays unused, on both sides.
+    pub(super) fn boxed(&mut self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Walked {
+        let value: v8::Local<'s, v8::Value> = object.into();
+        self.wire.bytes.push(wire::BOXED);
+        let state = self.state;
+        let inner = self.read(scope, |scope| state.unbox(scope, value))?;
+        self.value(scope, inner, None)
+    }
 }

@@ -50,7 +50,7 @@ pub(crate) struct State {
     /// Entries into JavaScript on this thread's stack, innermost last.
     pub(super) entries: RefCell<Vec<Entry>>,
     /// When the outermost of them was made.
-    pub(super) entered: Cell<std::time::Instant>,
+    pub(crate) entered: Cell<std::time::Instant>,
     /// Operations that were accepted and have not ended.
     pub(super) live: RefCell<HashMap<OpId, Arc<Ticket>>>,
     /// Operations that wait for a promise.

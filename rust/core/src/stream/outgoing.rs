@@ -48,8 +48,8 @@ struct Outlet {
     reader: Option<OpId>,
     /// Chunks that came so far.
     count: u64,
-    /// Since when JavaScript has produced without the isolate looking at anything else.
-    since: Instant,
+    /// When the isolate was last asked to look at something else in between.
+    turn: Instant,
 }
 
 /// Takes the functions over, and gives them theirs.
@@ -117,7 +117,7 @@ impl State {
         self.streams
             .outlets
             .borrow_mut()
-            .insert(remote.id, Outlet { channel: Arc::clone(&channel), pump: None, reader: None, count: 0, since: Instant::now() });
+            .insert(remote.id, Outlet { channel: Arc::clone(&channel), pump: None, reader: None, count: 0, turn: Instant::now() });
         self.shared.counters.js_streams.opened();
         Handle::Stream(remote, channel)
     }
@@ -172,9 +172,6 @@ impl State {
 
     /// The host wants chunks: JavaScript begins, or goes on.
     pub(crate) fn resume_stream(&self, scope: &mut v8::PinScope<'_, '_>, id: u64) {
-        if let Some(outlet) = self.streams.outlets.borrow_mut().get_mut(&id) {
-            outlet.since = Instant::now();
-        }
         let Some(pump) = self.pump(scope, id) else { return self.open_stream(scope, id) };
         self.turn(scope, None, |scope| {
             call_method(scope, pump, "resume", &[]);
@@ -272,9 +269,9 @@ impl State {
         let (reader, long) = match self.streams.outlets.borrow_mut().get_mut(&id) {
             Some(outlet) => {
                 outlet.count += 1;
-                let long = outlet.since.elapsed() > LONGEST_RUN;
+                let long = outlet.turn.max(self.entered.get()).elapsed() > LONGEST_RUN;
                 if long {
-                    outlet.since = Instant::now();
+                    outlet.turn = Instant::now();
                 }
                 (outlet.reader.take(), long)
             }
