@@ -19,7 +19,7 @@ _MORE: Final = 0
 _DONE: Final = 1
 _FAILED: Final = 2
 _NOTHING: Final = object()
-# Bytes after which a batch goes out, whatever was asked for.
+# Bytes that go out at most, whatever was asked for.
 _MOST_BYTES: Final = 1 << 20
 # Seconds after which a batch goes out, and the loop has a turn: an iterator that never waits would hold both up.
 _LONGEST_RUN: Final = 0.001
@@ -120,6 +120,8 @@ class Pump:
         self._task: asyncio.Task[None] | None = None
         # Chunks that JavaScript asked for and did not get.
         self._wanted = 0
+        # Bytes that it got since it asked, and of the batch that is next.
+        self._sent = self._size = 0
         # Who waits for the next batch.
         self._asked: Answer | None = None
         # The task waits to be asked.
@@ -149,6 +151,7 @@ class Pump:
             self._answer()
             return
         self._wanted = max(1, count - len(self.feed))
+        self._sent = 0
         if self._task is None:
             self._start(self._run())
         elif self._idle is not None:
@@ -210,6 +213,7 @@ class Pump:
         """Answer who asked, with what there is."""
         if self._asked is not None:
             answer, self._asked = self._asked, None
+            self._sent, self._size = self._sent + self._size, 0
             answer.result(self.feed.flush(_MORE if self._ending is None else self._ending))
 
     async def _run(self) -> None:
@@ -278,7 +282,7 @@ class Pump:
         first = not len(self.feed)
         self._taken += 1
         try:
-            size = self.feed.add(chunk)
+            self._size = self.feed.add(chunk)
         except ConversionError as error:
             raise ConversionError(f"chunk {self._taken} of the stream: {error}") from error.__cause__
         self._wanted -= 1
@@ -286,7 +290,7 @@ class Pump:
             self._since = monotonic()
             # When the iterator waits for something, what there is goes out.
             self.loop.call_soon(self._send)
-        if size >= _MOST_BYTES:
+        if self._sent + self._size >= _MOST_BYTES:
             self._wanted = 0
         self._long = monotonic() - self._since > _LONGEST_RUN
 
