@@ -129,6 +129,9 @@ impl Channel {
         let mut hand = self.hand.lock();
         if hand.chunks.is_empty() {
             let mut inner = self.inner.lock();
+            if inner.load.chunks.is_empty() {
+                return None;
+            }
             hand.hold(std::mem::take(&mut inner.load));
             inner.held = (hand.taken, hand.size);
         }
