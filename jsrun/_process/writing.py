@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import struct
 from collections.abc import Iterator
@@ -55,6 +56,8 @@ _OF_TAG: Final = {
 _FLAGS: Final = {1: "g", 2: "i", 4: "m", 8: "y", 16: "u", 32: "s", 64: "", 128: "d", 256: "v"}
 _I64: Final = 1 << 63
 _PACK_FROM: Final = 16
+# Characters of a key that a path shows.
+_SHOWN: Final = 80
 
 
 def _varint(out: bytearray, number: int) -> None:
@@ -86,8 +89,14 @@ class _Level:
             return f"[{self.step}]"
         key = self.key
         if isinstance(key, str):
-            return f".{key}" if key.replace("$", "_").isidentifier() else f'["{key}"]'
-        return f"[{key!r}]"
+            shown = key if len(key) <= _SHOWN else f"{key[:_SHOWN]}..."
+            return f".{shown}" if key.replace("$", "_").isidentifier() else f'["{shown}"]'
+        # Of keys with an inside only the type: their `repr` may be endless.
+        shown = f"<{type(key).__name__}>"
+        if key is None or type(key) in {int, float, bool}:
+            with contextlib.suppress(ValueError):
+                shown = repr(key)
+        return f"[{shown}]" if len(shown) <= _SHOWN else f"[{shown[:_SHOWN]}...]"
 
 
 class _Writer:
