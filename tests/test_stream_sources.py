@@ -356,15 +356,17 @@ async def test_bytes_are_bounded_too(js: Js) -> None:
     await js.eval("reader.cancel()")
 
 
-async def test_a_slow_reader_holds_a_fast_iterator_back(js: Js) -> None:
-    numbers = Numbers(1000)
+@pytest.mark.parametrize(("count", "ahead"), [(200, 64), (1000, 256)])
+async def test_a_slow_reader_holds_a_fast_iterator_back(js: Js, count: int, ahead: int) -> None:
+    numbers = Numbers(count)
     js.rt.bind_function("taken", lambda: numbers.taken)
     code = """async (s) => { let most = 0, read = 0;
         for await (const n of s) { if (++read % 20 == 0) await new Promise((r) => setTimeout(r, 2));
           most = Math.max(most, taken() - read) } return [read, most] }"""
-    read, most = await js.call(await js.eval(code), numbers)
-    assert read == 1000
-    assert most <= 256
+    source = numbers if ahead == 256 else js.rt.stream_from_async_iterable(numbers, high_water_mark=ahead)
+    read, most = await js.call(await js.eval(code), source)
+    assert read == count
+    assert most <= ahead
 
 
 async def test_a_busy_iterator_gives_its_loop_a_turn_and_its_chunks_go_out(js: Js) -> None:

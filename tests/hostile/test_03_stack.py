@@ -73,15 +73,14 @@ def test_30_deep_arguments(sized: Runtime, grow: Callable[[Any], Any]) -> None:
         value = value["v"] if isinstance(value, dict) else value[0]
 
 
-# The imports are rejected, and nobody catches that: with the stack full there is no room for it.
-@pytest.mark.filterwarnings("ignore::jsrun.UnhandledRejectionWarning")
 @pytest.mark.parametrize(
     "entry",
     [
         "host({ a: [1] })",
         "fails()",
         "new Error('x').stack",
-        "import('x')",
+        # Rejected, and with the stack full there is no room to catch that.
+        pytest.param("import('x')", marks=pytest.mark.filterwarnings("ignore::jsrun.UnhandledRejectionWarning")),
         "console.log({})",
         "new URL('a:b')",
         "structuredClone([1])",

@@ -43,7 +43,7 @@ pub mod stream;
 pub mod value;
 mod web;
 
-pub use convert::wire;
+pub use convert::{shorten, wire};
 pub use host::{Binding, HostRef};
 pub use limits::binds_growing_buffers;
 pub use modules::ImportMap;

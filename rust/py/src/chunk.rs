@@ -6,8 +6,9 @@ use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::ffi;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::PyTuple;
 
+use crate::errors::thrown;
 use crate::stream::StreamHandle;
 
 /// The next chunk of a `JsStream`, as a coroutine. Nothing is taken before it is awaited.
@@ -106,11 +107,7 @@ impl NextChunk {
             *self.state.lock() = State::Waiting(coroutine.clone_ref(py));
             return coroutine.call_method1(py, "throw", (kind, value, traceback));
         }
-        Err(match value {
-            Some(value) => PyErr::from_value(value.clone()),
-            None if kind.is_instance_of::<PyType>() => PyErr::from_value(kind.call0()?),
-            None => PyErr::from_value(kind.clone()),
-        })
+        Err(thrown(kind, value)?)
     }
 
     /// Coroutine protocol.

@@ -59,6 +59,15 @@ pub(crate) fn to_exception(py: Python<'_>, error: Error, shared: &Arc<Shared>) -
     class.error(py, (text,))
 }
 
+/// The error that a coroutine's `throw(kind, value)` means: a class or an instance, and perhaps the instance apart.
+pub(crate) fn thrown(kind: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyResult<PyErr> {
+    Ok(match value.filter(|value| !value.is_none()) {
+        Some(value) => PyErr::from_value(value.clone()),
+        None if kind.is_instance_of::<pyo3::types::PyType>() => PyErr::from_value(kind.call0()?),
+        None => PyErr::from_value(kind.clone()),
+    })
+}
+
 /// The `OSError` where a queue could not open its descriptor.
 pub(crate) fn no_descriptor(error: &std::io::Error) -> PyErr {
     PyOSError::new_err((error.raw_os_error(), format!("cannot wait for JavaScript: {error}. See RLIMIT_NOFILE, or close files")))

@@ -1,5 +1,7 @@
 //! A conversion that failed, and the path that its error names.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, JsException};
 
 /// One step from the root to the place of an error.
@@ -48,9 +50,7 @@ impl Failure {
                     path.push_str(key);
                 }
                 Step::Key(key) => {
-                    let shown = key.char_indices().nth(SHOWN).map_or(key.as_str(), |(end, _)| &key[..end]);
-                    let more = if shown.len() < key.len() { "..." } else { "" };
-                    path.push_str(&format!("[\"{}{more}\"]", shown.escape_debug()));
+                    path.push_str(&format!("[{:?}]", shorten(key)));
                 }
                 Step::Index(index) => path.push_str(&format!("[{index}]")),
             }
@@ -63,8 +63,16 @@ impl Failure {
     }
 }
 
-/// Characters of a key that a path shows.
-const SHOWN: usize = 80;
+/// A key as paths show it, with its beginning only when it is long.
+#[must_use]
+pub fn shorten(key: &str) -> Cow<'_, str> {
+    /// Characters that are shown.
+    const MOST: usize = 80;
+    match key.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}...", &key[..end]).into(),
+        None => key.into(),
+    }
+}
 
 /// Whether a key reads well after a dot.
 fn is_name(key: &str) -> bool {

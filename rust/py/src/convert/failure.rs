@@ -1,6 +1,7 @@
 //! A conversion that failed, on its way up to the caller.
 
 use jsrun_core::isolate::Shared;
+use jsrun_core::shorten;
 use pyo3::prelude::*;
 
 use super::scalar::is_scalar;
@@ -55,9 +56,6 @@ impl From<PyErr> for Failure {
     }
 }
 
-/// Characters of a key that a path shows.
-const SHOWN: usize = 80;
-
 /// A key as a step of a path: after a dot if it reads well there.
 pub(super) fn step_of(key: &str) -> String {
     let mut chars = key.chars();
@@ -72,11 +70,4 @@ pub(super) fn step_of_key(key: &Bound<'_, PyAny>) -> String {
     let shown = if is_scalar(key) { key.repr().ok().map(|text| text.to_string()) } else { None };
     let shown = shown.unwrap_or_else(|| format!("<{}>", key.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string())));
     format!("[{}]", shorten(&shown))
-}
-
-fn shorten(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}...", &text[..end]),
-        None => text.to_owned(),
-    }
 }

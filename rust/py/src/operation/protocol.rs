@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::bridge::LoopBridge;
-use crate::errors::to_exception;
+use crate::errors::{thrown, to_exception};
 use crate::imports;
 
 use super::state::{Locals, Operation, Phase, cancelled, invalid_state};
@@ -45,11 +45,7 @@ impl Operation {
         _traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let this = slf.get();
-        let error = match value.filter(|value| !value.is_none()) {
-            Some(value) => PyErr::from_value(value.clone()),
-            None if kind.is_instance_of::<pyo3::types::PyType>() => PyErr::from_value(kind.call0()?),
-            None => PyErr::from_value(kind.clone()),
-        };
+        let error = thrown(kind, value)?;
         let unstarted = matches!(this.inner.lock().phase, Phase::Unstarted(..));
         if unstarted {
             this.inner.lock().phase = Phase::Known(Err(error.value(slf.py()).clone().unbind()));
