@@ -9,7 +9,7 @@ use deno_core::{JsRuntime, JsRuntimeForSnapshot, RuntimeOptions};
 #[path = "src/isolate/v8_flags.rs"]
 mod v8_flags;
 
-#[path = "src/limits/link_flags.rs"]
+#[path = "link_flags.rs"]
 mod link_flags;
 
 #[path = "src/web/extension.rs"]
@@ -19,7 +19,7 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/isolate/v8_flags.rs");
     println!("cargo:rerun-if-changed=src/web");
-    println!("cargo:rerun-if-changed=src/limits/link_flags.rs");
+    println!("cargo:rerun-if-changed=link_flags.rs");
     link_flags::print();
     // First, or V8 would put the process in its predictable mode.
     deno_core::v8::V8::set_flags_from_string(v8_flags::V8_FLAGS);

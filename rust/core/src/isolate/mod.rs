@@ -11,6 +11,7 @@ mod shared;
 mod spares;
 mod standing;
 mod stock;
+mod stub_cache;
 mod thread;
 mod v8_flags;
 

@@ -44,10 +44,10 @@ pub(super) fn charge_thread_to(quota: &Arc<Quota>) {
 /// Whether the linker put the functions of this file in front of V8's.
 #[must_use]
 pub fn binds_growing_buffers() -> bool {
-    cfg!(all(target_os = "linux", jsrun_page_hooks))
+    cfg!(all(target_os = "linux", jsrun_v8_hooks))
 }
 
-#[cfg(all(target_os = "linux", jsrun_page_hooks))]
+#[cfg(all(target_os = "linux", jsrun_v8_hooks))]
 mod hooks {
     //! What V8 calls, and what it would have called.
 
@@ -123,7 +123,7 @@ mod hooks {
 }
 
 /// Whether this thread may reserve `length` bytes more.
-#[cfg_attr(not(jsrun_page_hooks), allow(dead_code, reason = "called by the hooks"))]
+#[cfg_attr(not(jsrun_v8_hooks), allow(dead_code, reason = "called by the hooks"))]
 fn has_space(length: usize) -> bool {
     let Ok(Some(quota)) = QUOTA.try_with(|quota| quota.borrow().clone()) else { return true };
     let reserved = RESERVED.lock();
@@ -138,14 +138,14 @@ fn has_space(length: usize) -> bool {
 }
 
 /// A thread with a quota reserved space: V8 reserves without access for buffers alone.
-#[cfg_attr(not(jsrun_page_hooks), allow(dead_code, reason = "called by the hooks"))]
+#[cfg_attr(not(jsrun_v8_hooks), allow(dead_code, reason = "called by the hooks"))]
 fn reserved(base: usize, length: usize) {
     let Ok(Some(quota)) = QUOTA.try_with(|quota| quota.borrow().clone()) else { return };
     RESERVED.lock().insert(base, Reservation { length, committed: 0, quota });
 }
 
 /// Commits or gives back a part of a buffer with `apply`; false, without trying, if the quota has no room.
-#[cfg_attr(not(jsrun_page_hooks), allow(dead_code, reason = "called by the hooks"))]
+#[cfg_attr(not(jsrun_v8_hooks), allow(dead_code, reason = "called by the hooks"))]
 fn resized(address: usize, size: usize, access: i32, apply: impl FnOnce() -> bool) -> bool {
     let mut reserved = RESERVED.lock();
     let entry = reserved.range_mut(..=address).next_back().map(|(base, entry)| (*base, entry));
@@ -180,7 +180,7 @@ fn resized(address: usize, size: usize, access: i32, apply: impl FnOnce() -> boo
     }
 }
 
-#[cfg_attr(not(jsrun_page_hooks), allow(dead_code, reason = "called by the hooks"))]
+#[cfg_attr(not(jsrun_v8_hooks), allow(dead_code, reason = "called by the hooks"))]
 fn released(base: usize) {
     let entry = RESERVED.lock().remove(&base);
     if let Some(entry) = entry {

@@ -1,19 +1,21 @@
-//! For the build scripts: puts the functions of `pages.rs` in front of V8's, where the linker can.
+//! For the build scripts: puts functions of ours in front of V8's, where the linker can.
 
-/// V8's functions that handle the pages of buffers.
-const WRAPPED: [&str; 3] = [
+/// What handles the pages of buffers (`limits/pages.rs`), and what empties the inline caches' tables (`isolate/stub_cache.rs`).
+const WRAPPED: [&str; 5] = [
     "_ZN2v88internal13AllocatePagesEPNS_13PageAllocatorEmmNS1_10PermissionENS1_14AllocationHintE",
     "_ZN2v88internal14SetPermissionsEPNS_13PageAllocatorEPvmNS1_10PermissionE",
     "_ZN2v88internal9FreePagesEPNS_13PageAllocatorEPvm",
+    "_ZN2v88internal9StubCache10InitializeEv",
+    "_ZN2v88internal9StubCache5ClearEv",
 ];
 
 /// Tells cargo, for everything that is linked for the package being built.
 pub(crate) fn print() {
-    println!("cargo:rustc-check-cfg=cfg(jsrun_page_hooks)");
+    println!("cargo:rustc-check-cfg=cfg(jsrun_v8_hooks)");
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("linux") {
         return;
     }
-    println!("cargo:rustc-cfg=jsrun_page_hooks");
+    println!("cargo:rustc-cfg=jsrun_v8_hooks");
     for name in WRAPPED {
         println!("cargo:rustc-link-arg=-Wl,--wrap={name}");
     }
