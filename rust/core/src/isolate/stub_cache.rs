@@ -1,6 +1,6 @@
 //! The tables in which V8's inline caches look up what is at a place of many shapes. Every isolate has three, of 120 KiB, and V8 writes "nothing" into
 //! each of their entries when it makes them and in each full collection, so that all their pages are in memory though few programs ever use them.
-//! An entry of zeros says the same: no name and no shape is at address zero. The linker puts these functions in front of V8's (`link_flags.rs`), and
+//! An entry of zeros says the same: no name and no shape is at address zero. The linker puts these functions in front of V8's (`build/link_flags.rs`), and
 //! they give the pages back to the kernel, which zeroes them when they are used.
 
 /// V8's `StubCache`: 4096 and 1024 entries of a name, a handler and a shape; its isolate comes after them.

@@ -1,5 +1,5 @@
 //! Buffers that V8 reserves address space for and commits as they grow: resizable and growable array buffers, WebAssembly memories. V8 asks no
-//! allocator for them, so the linker puts these functions in front of the three with which it handles pages (`link_flags.rs`), and what is
+//! allocator for them, so the linker puts these functions in front of the three with which it handles pages (`build/link_flags.rs`), and what is
 //! committed counts in the quota of the isolate that reserved it.
 
 use std::cell::RefCell;

@@ -1,9 +1,10 @@
 // Bodies of requests and responses: bytes, or a stream of them, taken once.
 
-import { core, primordials } from "ext:core/mod.js";
-import { entriesOf, formOf, isFile, isFormData } from "ext:jsrun_web/formdata.js";
-import { valueIn } from "ext:jsrun_web/headers.js";
-import { decoded, encoded } from "ext:jsrun_web/multipart.js";
+(function () {
+const { core, primordials } = __bootstrap;
+const { entriesOf, formOf, isFile, isFormData } = core.loadExtScript("ext:jsrun_web/formdata.js");
+const { valueIn } = core.loadExtScript("ext:jsrun_web/headers.js");
+const { decoded, encoded } = core.loadExtScript("ext:jsrun_web/multipart.js");
 
 const {
   ArrayBufferIsView,
@@ -21,6 +22,7 @@ const {
   PromisePrototypeThen,
   PromiseReject,
   PromiseResolve,
+  StringPrototypeReplaceAll,
   TypeError,
   TypedArrayPrototypeGetBuffer,
   TypedArrayPrototypeGetByteLength,
@@ -30,6 +32,8 @@ const {
   Uint8Array,
 } = primordials;
 
+const { host } = core.loadExtScript("ext:jsrun_web/host.js");
+const { kept } = core.loadExtScript("ext:jsrun_web/kept.js");
 const webidl = core.loadExtScript("ext:deno_webidl/00_webidl.js");
 const streams = core.loadExtScript("ext:deno_web/06_streams.js");
 const { Blob, isBlob } = core.loadExtScript("ext:deno_web/09_file.js");
@@ -38,22 +42,15 @@ const mime = core.loadExtScript("ext:deno_web/01_mimesniff.js");
 const { TextDecoder, TextEncoder } = core.loadExtScript("ext:deno_web/08_text_encoding.js");
 
 const encoder = new TextEncoder();
-const { encode } = TextEncoder.prototype;
-const { decode } = TextDecoder.prototype;
-const { stream: streamOfBlob } = Blob.prototype;
-const blobSize = primordials.uncurryThis(primordials.ObjectGetOwnPropertyDescriptor(Blob.prototype, "size").get);
-const blobType = primordials.uncurryThis(primordials.ObjectGetOwnPropertyDescriptor(Blob.prototype, "type").get);
-const { toString: textOfParams } = URLSearchParamsPrototype;
-
-const { pipeThrough } = streams.ReadableStream.prototype;
+const { decode, encode, pipeThrough, sizeOfBlob, streamOfBlob, textOfParams, typeOfBlob } = kept;
 
 /** Another stream with the same chunks; `options` may name a signal that ends it. */
-export function pipedThrough(stream, options) {
+function pipedThrough(stream, options) {
   return FunctionPrototypeCall(pipeThrough, stream, new streams.TransformStream(), options);
 }
 
 /** A body of bytes, which nobody else holds, or of a stream. */
-export function makeBody(bytes, stream = null) {
+function makeBody(bytes, stream = null) {
   return { __proto__: null, bytes, stream, taken: false };
 }
 
@@ -74,17 +71,10 @@ function copyOf(source) {
     ));
 }
 
-// Gives a text that nobody can guess.
-let unguessable;
-
-/** Says where boundaries come from. */
-export function boundariesFrom(source) {
-  unguessable = source;
-}
-
 /** A form as a body: bytes where it has no Files. */
 function bodyOfForm(form) {
-  const boundary = `----jsrun-${unguessable()}`;
+  // Nobody can guess it.
+  const boundary = `----jsrun-${StringPrototypeReplaceAll(host().random(undefined), "-", "")}`;
   const entries = entriesOf(form);
   const parts = encoded(entries, boundary);
   const type = `multipart/form-data; boundary=${boundary}`;
@@ -103,7 +93,7 @@ function bodyOfForm(form) {
 }
 
 /** The body that an argument means, and the content type that goes with it. */
-export function extract(object) {
+function extract(object) {
   if (streams.isReadableStream(object)) {
     if (streams.isReadableStreamLocked(object) || streams.isReadableStreamDisturbed(object)) {
       throw new TypeError("the stream for the body is locked, or was read from");
@@ -111,8 +101,8 @@ export function extract(object) {
     return { __proto__: null, body: makeBody(null, object), type: null };
   }
   if (isBlob(object)) {
-    const body = blobSize(object) === 0 ? makeBody(new Uint8Array(0)) : makeBody(null, FunctionPrototypeCall(streamOfBlob, object));
-    return { __proto__: null, body, type: blobType(object) || null };
+    const body = sizeOfBlob(object) === 0 ? makeBody(new Uint8Array(0)) : makeBody(null, FunctionPrototypeCall(streamOfBlob, object));
+    return { __proto__: null, body, type: typeOfBlob(object) || null };
   }
   if (ArrayBufferIsView(object) || ObjectPrototypeIsPrototypeOf(ArrayBufferPrototype, object)) {
     return { __proto__: null, body: makeBody(copyOf(object)), type: null };
@@ -129,16 +119,16 @@ export function extract(object) {
 }
 
 /** Whether somebody has taken, or begun to take, the body. */
-export function isUsed(body) {
+function isUsed(body) {
   return body !== null && (body.taken || (body.stream !== null && streams.isReadableStreamDisturbed(body.stream)));
 }
 
-export function isUnusable(body) {
+function isUnusable(body) {
   return isUsed(body) || (body !== null && body.stream !== null && streams.isReadableStreamLocked(body.stream));
 }
 
 /** The body as a stream, made when somebody wants it. */
-export function streamOf(body) {
+function streamOf(body) {
   if (body.stream === null) {
     const { bytes, taken } = body;
     body.bytes = null;
@@ -156,7 +146,7 @@ export function streamOf(body) {
 }
 
 /** Takes the body for somebody else: bytes, a stream, or null. */
-export function take(body) {
+function take(body) {
   if (body === null) {
     return null;
   }
@@ -165,7 +155,7 @@ export function take(body) {
 }
 
 /** A second body with the same bytes. */
-export function clone(body) {
+function clone(body) {
   if (body === null) {
     return null;
   }
@@ -178,7 +168,7 @@ export function clone(body) {
 }
 
 /** Nobody wants a body that came. */
-export function discard(body, why) {
+function discard(body, why) {
   if (streams.isReadableStream(body)) {
     PromisePrototypeThen(streams.readableStreamCancel(body, why), undefined, () => {});
   }
@@ -217,7 +207,7 @@ function form(bytes, { headers }) {
 }
 
 /** Gives a class the methods that take its body. `partsOf(this)` is `{body, headers}` and throws for a stranger. */
-export function mixin(prototype, partsOf) {
+function mixin(prototype, partsOf) {
   const taking = (name, form) => ({
     __proto__: null,
     writable: true,
@@ -252,3 +242,6 @@ export function mixin(prototype, partsOf) {
     text: taking("text", text),
   });
 }
+
+return { __proto__: null, clone, discard, extract, isUnusable, isUsed, makeBody, mixin, pipedThrough, streamOf, take };
+})();

@@ -1,51 +1,29 @@
 // What user code finds on globalThis: run once, when the start-up snapshot is made. `setup` runs in every isolate.
 
 import { core, primordials } from "ext:core/mod.js";
-import * as timers from "ext:jsrun_web/timers.js";
-import { inspectConsole, makeConsole } from "ext:jsrun_web/console.js";
-import { boundariesFrom } from "ext:jsrun_web/body.js";
-import { makeCrypto, prepare, unguessable } from "ext:jsrun_web/crypto.js";
-import { makeFetch } from "ext:jsrun_web/fetch.js";
-import { FormData } from "ext:jsrun_web/formdata.js";
-import * as border from "ext:jsrun_web/streams.js";
-import { forgetHooks } from "ext:jsrun_web/hooks.js";
 
 const {
   ArrayPrototypeForEach,
   FunctionPrototypeCall,
+  ObjectAssign,
   ObjectDefineProperty,
+  ObjectEntries,
   ObjectKeys,
   ObjectSetPrototypeOf,
   PromisePrototypeThen,
   PromiseResolve,
+  ReflectApply,
   ReflectDefineProperty,
+  SymbolAsyncIterator,
   TypeError,
 } = primordials;
 
-const load = (name) => core.loadExtScript(`ext:deno_web/${name}.js`);
-
-const url = load("00_url");
-const pattern = load("01_urlpattern");
-const exceptions = load("01_dom_exception");
-const event = load("02_event");
-load("02_structured_clone");
-load("02_timers");
-const abort = load("03_abort_signal");
-const base64 = load("05_base64");
-const streams = load("06_streams");
-const encoding = load("08_text_encoding");
-const file = load("09_file");
-const reader = load("10_filereader");
-const ports = load("13_message_port");
-const compression = load("14_compression");
-const performance = load("15_performance");
-load("00_infra");
-load("01_mimesniff");
-
-const webidl = core.loadExtScript("ext:deno_webidl/00_webidl.js");
-
-// What this isolate's host offers; null while a snapshot is made.
-let host = null;
+const { expose, isLoaded, load } = core.loadExtScript("ext:jsrun_web/parts.js");
+const { host, lend } = load("ext:jsrun_web/host.js");
+const event = load("ext:deno_web/02_event.js");
+const exceptions = load("ext:deno_web/01_dom_exception.js");
+const timers = load("ext:jsrun_web/timers.js");
+const webidl = load("ext:deno_webidl/00_webidl.js");
 
 // https://html.spec.whatwg.org/multipage/webappapis.html#report-the-exception
 function report(error) {
@@ -53,7 +31,7 @@ function report(error) {
     event.reportException(error);
   } catch {
     // Whatever user code did to events and errors, the host hears of this one.
-    host?.report(error);
+    host()?.report(error);
   }
 }
 
@@ -80,76 +58,6 @@ ArrayPrototypeForEach(["IndexSizeError", "InvalidCharacterError", "InvalidStateE
   core.registerErrorBuilder(`DOMException${name}`, (message) => new exceptions.DOMException(message, name));
 });
 
-// Interfaces and functions: like a browser's, writable and not enumerable.
-const hidden = {
-  AbortController: abort.AbortController,
-  AbortSignal: abort.AbortSignal,
-  Blob: file.Blob,
-  ByteLengthQueuingStrategy: streams.ByteLengthQueuingStrategy,
-  CompressionStream: compression.CompressionStream,
-  CountQueuingStrategy: streams.CountQueuingStrategy,
-  CustomEvent: event.CustomEvent,
-  DOMException: exceptions.DOMException,
-  DecompressionStream: compression.DecompressionStream,
-  ErrorEvent: event.ErrorEvent,
-  Event: event.Event,
-  EventTarget: event.EventTarget,
-  File: file.File,
-  FileReader: reader.FileReader,
-  FormData,
-  MessageChannel: ports.MessageChannel,
-  MessageEvent: event.MessageEvent,
-  MessagePort: ports.MessagePort,
-  Performance: performance.Performance,
-  PerformanceEntry: performance.PerformanceEntry,
-  PerformanceMark: performance.PerformanceMark,
-  PerformanceMeasure: performance.PerformanceMeasure,
-  PerformanceObserver: performance.PerformanceObserver,
-  PerformanceObserverEntryList: performance.PerformanceObserverEntryList,
-  ProgressEvent: event.ProgressEvent,
-  PromiseRejectionEvent: event.PromiseRejectionEvent,
-  QuotaExceededError: exceptions.QuotaExceededError,
-  ReadableByteStreamController: streams.ReadableByteStreamController,
-  ReadableStream: streams.ReadableStream,
-  ReadableStreamBYOBReader: streams.ReadableStreamBYOBReader,
-  ReadableStreamBYOBRequest: streams.ReadableStreamBYOBRequest,
-  ReadableStreamDefaultController: streams.ReadableStreamDefaultController,
-  ReadableStreamDefaultReader: streams.ReadableStreamDefaultReader,
-  TextDecoder: encoding.TextDecoder,
-  TextDecoderStream: encoding.TextDecoderStream,
-  TextEncoder: encoding.TextEncoder,
-  TextEncoderStream: encoding.TextEncoderStream,
-  TransformStream: streams.TransformStream,
-  TransformStreamDefaultController: streams.TransformStreamDefaultController,
-  URL: url.URL,
-  URLPattern: pattern.URLPattern,
-  URLSearchParams: url.URLSearchParams,
-  WritableStream: streams.WritableStream,
-  WritableStreamDefaultController: streams.WritableStreamDefaultController,
-  WritableStreamDefaultWriter: streams.WritableStreamDefaultWriter,
-  // A namespace, which is as hidden as interfaces are.
-  console: makeConsole(load("01_console"), () => host),
-};
-// Operations and objects of the global scope: enumerable, as the standards have them.
-const shown = {
-  atob: base64.atob,
-  btoa: base64.btoa,
-  clearInterval: timers.clearInterval,
-  clearTimeout: timers.clearTimeout,
-  crypto: makeCrypto(() => host, exceptions),
-  performance: performance.performance,
-  queueMicrotask,
-  reportError: event.reportError,
-  self: globalThis,
-  setInterval: timers.setInterval,
-  setTimeout: timers.setTimeout,
-  structuredClone: ports.structuredClone,
-};
-
-boundariesFrom(unguessable);
-// Only where the host answers it.
-const { fetch, ...ofFetch } = makeFetch(() => host);
-
 function define(values, enumerable) {
   ArrayPrototypeForEach(ObjectKeys(values), (name) => {
     ReflectDefineProperty(globalThis, name, {
@@ -162,27 +70,113 @@ function define(values, enumerable) {
   });
 }
 
-define(hidden, false);
-define(shown, true);
-forgetHooks(hidden, shown);
+// Interfaces: like a browser's, writable and not enumerable. These are in every isolate,
+define({
+  __proto__: null,
+  CustomEvent: event.CustomEvent,
+  DOMException: exceptions.DOMException,
+  ErrorEvent: event.ErrorEvent,
+  Event: event.Event,
+  EventTarget: event.EventTarget,
+  MessageEvent: event.MessageEvent,
+  ProgressEvent: event.ProgressEvent,
+  PromiseRejectionEvent: event.PromiseRejectionEvent,
+  QuotaExceededError: exceptions.QuotaExceededError,
+}, false);
+// and these in those that use them.
+const parts = {
+  __proto__: null,
+  "deno_web/01_urlpattern": ["URLPattern"],
+  "deno_web/03_abort_signal": ["AbortController", "AbortSignal"],
+  "deno_web/06_streams": [
+    "ByteLengthQueuingStrategy",
+    "CountQueuingStrategy",
+    "ReadableByteStreamController",
+    "ReadableStream",
+    "ReadableStreamBYOBReader",
+    "ReadableStreamBYOBRequest",
+    "ReadableStreamDefaultController",
+    "ReadableStreamDefaultReader",
+    "TransformStream",
+    "TransformStreamDefaultController",
+    "WritableStream",
+    "WritableStreamDefaultController",
+    "WritableStreamDefaultWriter",
+  ],
+  "deno_web/08_text_encoding": ["TextDecoder", "TextDecoderStream", "TextEncoder", "TextEncoderStream"],
+  "deno_web/09_file": ["Blob", "File"],
+  "deno_web/10_filereader": ["FileReader"],
+  "deno_web/13_message_port": ["MessageChannel", "MessagePort"],
+  "deno_web/14_compression": ["CompressionStream", "DecompressionStream"],
+  "jsrun_web/clock": [
+    "Performance",
+    "PerformanceEntry",
+    "PerformanceMark",
+    "PerformanceMeasure",
+    "PerformanceObserver",
+    "PerformanceObserverEntryList",
+  ],
+  // A namespace, which is as hidden as interfaces are.
+  "jsrun_web/console": ["console"],
+  "jsrun_web/crypto": ["Crypto", "CryptoKey", "SubtleCrypto"],
+  "jsrun_web/formdata": ["FormData"],
+  "jsrun_web/url": ["URL", "URLSearchParams"],
+};
+ArrayPrototypeForEach(ObjectEntries(parts), ({ 0: script, 1: names }) => expose(`ext:${script}.js`, names, false));
+
+// Operations and objects of the global scope: enumerable, as the standards have them, and in this order.
+expose("ext:deno_web/05_base64.js", ["atob", "btoa"], true);
+define({ __proto__: null, clearInterval: timers.clearInterval, clearTimeout: timers.clearTimeout }, true);
+expose("ext:jsrun_web/crypto.js", ["crypto"], true);
+expose("ext:jsrun_web/clock.js", ["performance"], true);
+define({
+  __proto__: null,
+  queueMicrotask,
+  reportError: event.reportError,
+  self: globalThis,
+  setInterval: timers.setInterval,
+  setTimeout: timers.setTimeout,
+}, true);
+expose("ext:deno_web/13_message_port.js", ["structuredClone"], true);
+
+// The functions with which parts are loaded and streams cross the border. The first of a stream's that is called loads all of them.
+const BORDER = "ext:jsrun_web/streams.js";
+const border = { __proto__: null, load };
+ArrayPrototypeForEach(["abort", "close", "discard", "fetchStream", "fromHost", "open", "register", "toHost", "write"], (name) => {
+  border[name] = (...args) => ReflectApply(ObjectAssign(border, load(BORDER))[name], undefined, args);
+});
+border.kind = (object) => {
+  if (isLoaded("ext:deno_web/06_streams.js")) {
+    return ObjectAssign(border, load(BORDER)).kind(object);
+  }
+  // There are no streams yet, only what can be iterated.
+  return typeof object[SymbolAsyncIterator] === "function" ? 1 : 0;
+};
+
+// Called once, they are in the snapshot compiled: most parts use them.
+webidl.createDictionaryConverter("", [{ __proto__: null, key: "a", converter: webidl.converters.any, defaultValue: null }]);
+webidl.createInterfaceConverter("", {});
+webidl.mixinPairIterable("", class {}, "", "", "");
 
 // The engine takes these off the global before user code runs: what streams cross the border with, and what it calls with the host's offer.
-ObjectDefineProperty(globalThis, "__jsrun_streams__", { __proto__: null, configurable: true, value: { __proto__: null, ...border } });
+ObjectDefineProperty(globalThis, "__jsrun_streams__", { __proto__: null, configurable: true, value: border });
 ObjectDefineProperty(globalThis, "__jsrun_setup__", {
   __proto__: null,
   configurable: true,
   value: (offered) => {
-    host = offered;
+    lend(offered);
     timers.tell(offered === null ? null : offered.timers);
     if (offered !== null) {
-      performance.setTimeOrigin();
-      if (offered.inspected) {
-        inspectConsole(globalThis.console);
+      if (isLoaded("ext:jsrun_web/clock.js")) {
+        load("ext:jsrun_web/clock.js").begin();
       }
-      prepare();
+      if (offered.inspected) {
+        load("ext:jsrun_web/console.js").inspectConsole();
+      }
       if (offered.fetch !== undefined) {
-        define(ofFetch, false);
-        define({ __proto__: null, fetch }, true);
+        // Only where the host answers it.
+        expose("ext:jsrun_web/fetch.js", ["Headers", "Request", "Response"], false);
+        expose("ext:jsrun_web/fetch.js", ["fetch"], true);
       }
       // V8 ends the process without the callback that reads their Response.
       delete globalThis.WebAssembly?.compileStreaming;

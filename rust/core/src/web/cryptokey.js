@@ -1,6 +1,7 @@
 // `CryptoKey`: what it is made of is in private fields, which no code but this file's can read.
 
-import { core, primordials } from "ext:core/mod.js";
+(function () {
+const { core, primordials } = __bootstrap;
 
 const {
   ArrayPrototypeFilter,
@@ -25,7 +26,7 @@ const SECRET = {};
 let innards;
 let isOne;
 
-export class CryptoKey {
+class CryptoKey {
   #key;
   // The objects that user code sees, made when it first looks.
   #algorithm = null;
@@ -78,12 +79,12 @@ ObjectDefineProperty(CryptoKey.prototype, SymbolToStringTag, { __proto__: null, 
  * Makes a key. `algorithm` is `{name, hash, length, namedCurve}` as far as it applies; `data` is an ArrayBuffer for a secret,
  * `{public, private}` for half a pair.
  */
-export function makeKey(type, extractable, algorithm, usages, data) {
+function makeKey(type, extractable, algorithm, usages, data) {
   return new CryptoKey(SECRET, { __proto__: null, type, extractable, algorithm, usages, data });
 }
 
 /** What a key is made of: for the calculation, never for user code. */
-export function open(key, what) {
+function open(key, what) {
   if (!isOne(key)) {
     throw new TypeError(`${what}: the key is not a CryptoKey`);
   }
@@ -91,7 +92,7 @@ export function open(key, what) {
 }
 
 /** The uses a caller names, without repetition and in the standard's order. */
-export function usagesOf(given, allowed) {
+function usagesOf(given, allowed) {
   ArrayPrototypeForEach(given, (usage) => {
     if (!SetPrototypeHas(known, usage)) {
       throw new TypeError(`'${usage}' is not a key usage`);
@@ -104,7 +105,7 @@ export function usagesOf(given, allowed) {
 }
 
 /** The members of `all` that are in `given`. */
-export function common(given, all) {
+function common(given, all) {
   const found = [];
   ArrayPrototypeForEach(all, (usage) => {
     if (ArrayPrototypeIncludes(given, usage)) {
@@ -113,3 +114,6 @@ export function common(given, all) {
   });
   return found;
 }
+
+return { __proto__: null, CryptoKey, common, makeKey, open, usagesOf };
+})();

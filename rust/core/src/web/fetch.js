@@ -1,11 +1,13 @@
 // `fetch`: hands a request to the host's handler, and its answer back. An aborted signal cancels the handler, or the body it sends.
 
-import { core, primordials } from "ext:core/mod.js";
-import * as bodies from "ext:jsrun_web/body.js";
-import { Headers, pairsOf } from "ext:jsrun_web/headers.js";
-import { fromBlob, fromData } from "ext:jsrun_web/local.js";
-import { Request, parts } from "ext:jsrun_web/request.js";
-import { BODILESS, Response, received } from "ext:jsrun_web/response.js";
+(function () {
+const { core, primordials } = __bootstrap;
+const bodies = core.loadExtScript("ext:jsrun_web/body.js");
+const { Headers, pairsOf } = core.loadExtScript("ext:jsrun_web/headers.js");
+const { host } = core.loadExtScript("ext:jsrun_web/host.js");
+const { fromBlob, fromData } = core.loadExtScript("ext:jsrun_web/local.js");
+const { Request, parts } = core.loadExtScript("ext:jsrun_web/request.js");
+const { BODILESS, Response, received } = core.loadExtScript("ext:jsrun_web/response.js");
 
 const {
   ArrayPrototypeIncludes,
@@ -60,77 +62,76 @@ function failed(error) {
   return new TypeError(`fetch failed: ${why}`, { __proto__: null, cause: error });
 }
 
-export function makeFetch(hostOf) {
-  let last = 0;
+let last = 0;
 
-  function ask(request, resolve, reject) {
-    const { method, url, headers, redirect, signal, body } = request;
-    const number = ++last;
-    const { fetch: host } = hostOf();
-    let over = false;
-    const stop = () => {
-      over = true;
-      PromisePrototypeThen(host("abort", number), nothing, nothing);
-      reject(signal.reason);
-      bodies.discard(body?.stream ?? null, signal.reason);
-    };
-    const end = () => {
-      over = true;
-      signal?.[abort.remove](stop);
-    };
-    const answered = (answer) => {
-      const given = answer[3];
-      if (over) {
-        bodies.discard(given, signal.reason);
-        return;
+function ask(request, resolve, reject) {
+  const { method, url, headers, redirect, signal, body } = request;
+  const number = ++last;
+  const { fetch: lent } = host();
+  let over = false;
+  const stop = () => {
+    over = true;
+    PromisePrototypeThen(lent("abort", number), nothing, nothing);
+    reject(signal.reason);
+    bodies.discard(body?.stream ?? null, signal.reason);
+  };
+  const end = () => {
+    over = true;
+    signal?.[abort.remove](stop);
+  };
+  const answered = (answer) => {
+    const given = answer[3];
+    if (over) {
+      bodies.discard(given, signal.reason);
+      return;
+    }
+    end();
+    try {
+      const status = answer[0];
+      let made = null;
+      if (given !== null && (method === "HEAD" || ArrayPrototypeIncludes(BODILESS, status))) {
+        bodies.discard(given, undefined);
+      } else if (given !== null) {
+        made = bodyFrom(given, signal);
       }
+      resolve(received(status, answer[1], answer[2], made, answer[4] ?? StringPrototypeReplace(url, FRAGMENT, ""), answer[5]));
+    } catch (error) {
+      bodies.discard(given, error);
+      reject(failed(error));
+    }
+  };
+  const refused = (error) => {
+    if (!over) {
       end();
-      try {
-        const status = answer[0];
-        let made = null;
-        if (given !== null && (method === "HEAD" || ArrayPrototypeIncludes(BODILESS, status))) {
-          bodies.discard(given, undefined);
-        } else if (given !== null) {
-          made = bodyFrom(given, signal);
-        }
-        resolve(received(status, answer[1], answer[2], made, answer[4] ?? StringPrototypeReplace(url, FRAGMENT, ""), answer[5]));
-      } catch (error) {
-        bodies.discard(given, error);
-        reject(failed(error));
-      }
-    };
-    const refused = (error) => {
-      if (!over) {
-        end();
-        reject(failed(error));
-      }
-    };
-    signal?.[abort.add](stop);
-    const sent = bodies.take(body);
-    const bare = StringPrototypeReplace(url, FRAGMENT, "");
-    PromisePrototypeThen(host("fetch", number, method, bare, pairsOf(headers), redirect, sent), answered, refused);
-  }
-
-  function fetch(input, init = undefined) {
-    const given = arguments.length;
-    return new Promise((resolve, reject) => {
-      webidl.requiredArguments(given, 1, "fetch");
-      // In a promise's executor: what is thrown rejects.
-      const request = parts(new Request(input, init));
-      if (request.signal !== null && request.signal.aborted) {
-        reject(request.signal.reason);
-        bodies.discard(request.body?.stream ?? null, request.signal.reason);
-        return;
-      }
-      if (RegExpPrototypeTest(HTTP, request.url)) {
-        ask(request, resolve, reject);
-      } else if (StringPrototypeIndexOf(request.url, "data:") === 0 || StringPrototypeIndexOf(request.url, "blob:") === 0) {
-        resolve(local(request));
-      } else {
-        throw new TypeError(`fetch: '${StringPrototypeSlice(request.url, 0, 40)}' is neither http, https, data nor blob`);
-      }
-    });
-  }
-
-  return { __proto__: null, Headers, Request, Response, fetch };
+      reject(failed(error));
+    }
+  };
+  signal?.[abort.add](stop);
+  const sent = bodies.take(body);
+  const bare = StringPrototypeReplace(url, FRAGMENT, "");
+  PromisePrototypeThen(lent("fetch", number, method, bare, pairsOf(headers), redirect, sent), answered, refused);
 }
+
+function fetch(input, init = undefined) {
+  const given = arguments.length;
+  return new Promise((resolve, reject) => {
+    webidl.requiredArguments(given, 1, "fetch");
+    // In a promise's executor: what is thrown rejects.
+    const request = parts(new Request(input, init));
+    if (request.signal !== null && request.signal.aborted) {
+      reject(request.signal.reason);
+      bodies.discard(request.body?.stream ?? null, request.signal.reason);
+      return;
+    }
+    if (RegExpPrototypeTest(HTTP, request.url)) {
+      ask(request, resolve, reject);
+    } else if (StringPrototypeIndexOf(request.url, "data:") === 0 || StringPrototypeIndexOf(request.url, "blob:") === 0) {
+      resolve(local(request));
+    } else {
+      throw new TypeError(`fetch: '${StringPrototypeSlice(request.url, 0, 40)}' is neither http, https, data nor blob`);
+    }
+  });
+}
+
+return { __proto__: null, Headers, Request, Response, fetch };
+})();

@@ -1,6 +1,7 @@
 // `FormData`: names with values, which are texts or Files, in the order of appending.
 
-import { core, primordials } from "ext:core/mod.js";
+(function () {
+const { core, primordials } = __bootstrap;
 
 const {
   ArrayPrototypeFilter,
@@ -10,25 +11,23 @@ const {
   ArrayPrototypePush,
   FunctionPrototypeCall,
   ObjectDefineProperty,
-  ObjectGetOwnPropertyDescriptor,
   ObjectPrototypeIsPrototypeOf,
   SymbolFor,
   SymbolIterator,
   TypeError,
-  uncurryThis,
 } = primordials;
 
+const { kept } = core.loadExtScript("ext:jsrun_web/kept.js");
 const webidl = core.loadExtScript("ext:deno_webidl/00_webidl.js");
 const { Blob, File, isBlob } = core.loadExtScript("ext:deno_web/09_file.js");
 
 const FilePrototype = File.prototype;
-const typeOf = uncurryThis(ObjectGetOwnPropertyDescriptor(Blob.prototype, "type").get);
-const timeOf = uncurryThis(ObjectGetOwnPropertyDescriptor(FilePrototype, "lastModified").get);
+const { timeOfFile, typeOfBlob } = kept;
 
 let listOf;
 let isOne;
 
-export function isFile(value) {
+function isFile(value) {
   return ObjectPrototypeIsPrototypeOf(FilePrototype, value);
 }
 
@@ -38,9 +37,9 @@ function fileOf(blob, filename) {
     if (filename === undefined) {
       return blob;
     }
-    return new File([blob], filename, { __proto__: null, type: typeOf(blob), lastModified: timeOf(blob) });
+    return new File([blob], filename, { __proto__: null, type: typeOfBlob(blob), lastModified: timeOfFile(blob) });
   }
-  return new File([blob], filename ?? "blob", { __proto__: null, type: typeOf(blob) });
+  return new File([blob], filename ?? "blob", { __proto__: null, type: typeOfBlob(blob) });
 }
 
 /** An entry from the arguments of `append` and `set`. */
@@ -62,7 +61,7 @@ function nameOf(given, what) {
   return webidl.converters.USVString(given[0], what, "Argument 1");
 }
 
-export class FormData {
+class FormData {
   #list = [];
 
   constructor(form = undefined) {
@@ -171,18 +170,21 @@ ArrayPrototypeForEach([["append", 2], ["delete", 1], ["get", 1], ["getAll", 1], 
   ObjectDefineProperty(FormData.prototype[pair[0]], "length", { __proto__: null, value: pair[1], configurable: true });
 });
 
-export function isFormData(value) {
+function isFormData(value) {
   return isOne(value);
 }
 
 /** The entries: `[name, text or File]`. */
-export function entriesOf(form) {
+function entriesOf(form) {
   return listOf(form);
 }
 
 /** A FormData with those entries. */
-export function formOf(entries) {
+function formOf(entries) {
   const form = new FormData();
   ArrayPrototypeForEach(entries, (entry) => ArrayPrototypePush(listOf(form), [entry[0], entry[1]]));
   return form;
 }
+
+return { __proto__: null, FormData, entriesOf, formOf, isFile, isFormData };
+})();

@@ -1,6 +1,7 @@
 // `Headers` of the Fetch standard: names without regard to case, values combined, sorted when walked.
 
-import { core, primordials } from "ext:core/mod.js";
+(function () {
+const { core, primordials } = __bootstrap;
 
 const {
   ArrayPrototypeFilter,
@@ -70,7 +71,7 @@ function sorted(list) {
   return found;
 }
 
-export class Headers {
+class Headers {
   // [name, value] in the order of appending.
   #list = [];
   #immutable = false;
@@ -205,23 +206,26 @@ ObjectDefineProperty(Headers.prototype, SymbolIterator, {
 });
 
 /** The pairs, as they were appended. */
-export function pairsOf(headers) {
+function pairsOf(headers) {
   return listOf(headers);
 }
 
 /** Headers that came from the host: nobody changes them. */
-export function immutable(headers) {
+function immutable(headers) {
   return freeze(headers);
 }
 
 /** The combined value of one header, whatever user code did to the methods. */
-export function valueIn(headers, name) {
+function valueIn(headers, name) {
   return combined(listOf(headers), name);
 }
 
 /** Sets a header that is not there. */
-export function setDefault(headers, name, value) {
+function setDefault(headers, name, value) {
   if (valueIn(headers, name) === null) {
     ArrayPrototypePush(listOf(headers), [name, value]);
   }
 }
+
+return { __proto__: null, Headers, immutable, pairsOf, setDefault, valueIn };
+})();

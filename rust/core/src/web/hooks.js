@@ -1,15 +1,16 @@
 // Takes deno_web's private hooks (`Symbol.for("Deno...")`) off everything user code can reach. The ones for inspection stay, under Node's symbol.
 
-import { primordials } from "ext:core/mod.js";
+(function () {
+const { primordials } = __bootstrap;
 
 const {
-  ArrayPrototypeForEach,
   FunctionPrototypeCall,
   ObjectDefineProperty,
+  ObjectGetOwnPropertySymbols,
   ObjectKeys,
   ReflectDeleteProperty,
+  ReflectGetOwnPropertyDescriptor,
   ReflectGetPrototypeOf,
-  ReflectOwnKeys,
   SafeSet,
   StringPrototypeStartsWith,
   SymbolFor,
@@ -31,26 +32,32 @@ function rename(object) {
   });
 }
 
-export function forgetHooks(...groups) {
+/** Off the exports of a script, and what they inherit from. */
+function forgetHooks(exports) {
   const seen = new SafeSet();
   const visit = (object) => {
-    if (object === null || (typeof object !== "object" && typeof object !== "function") || seen.has(object)) {
-      return;
+    while (object !== null && (typeof object === "object" || typeof object === "function") && !seen.has(object)) {
+      seen.add(object);
+      const symbols = ObjectGetOwnPropertySymbols(object);
+      for (let index = 0; index < symbols.length; index++) {
+        const key = symbols[index];
+        if (key === inspection) {
+          rename(object);
+        }
+        if (StringPrototypeStartsWith(SymbolKeyFor(key) ?? "", "Deno.")) {
+          ReflectDeleteProperty(object, key);
+        }
+      }
+      object = ReflectGetPrototypeOf(object);
     }
-    seen.add(object);
-    ArrayPrototypeForEach(ReflectOwnKeys(object), (key) => {
-      if (key === inspection) {
-        rename(object);
-      }
-      if (typeof key === "symbol" && StringPrototypeStartsWith(SymbolKeyFor(key) ?? "", "Deno.")) {
-        ReflectDeleteProperty(object, key);
-      }
-    });
-    visit(ReflectGetPrototypeOf(object));
   };
-  ArrayPrototypeForEach(groups, (group) =>
-    ArrayPrototypeForEach(ObjectKeys(group), (name) => {
-      visit(group[name]);
-      visit(group[name]?.prototype);
-    }));
+  const names = ObjectKeys(exports);
+  for (let index = 0; index < names.length; index++) {
+    const { value } = ReflectGetOwnPropertyDescriptor(exports, names[index]);
+    visit(value);
+    visit(value?.prototype);
+  }
 }
+
+return { __proto__: null, forgetHooks };
+})();

@@ -1,6 +1,7 @@
 // JSON Web Keys: members as they are read and written, base64url, and the checks that hold for every kind of key.
 
-import { core, primordials } from "ext:core/mod.js";
+(function () {
+const { core, primordials } = __bootstrap;
 
 const {
   ArrayPrototypeForEach,
@@ -10,33 +11,23 @@ const {
   TypeError,
   TypedArrayPrototypeGetBuffer,
   Uint8Array,
-  uncurryThis,
 } = primordials;
 
+const { base64 } = core.loadExtScript("ext:jsrun_web/host.js");
 const webidl = core.loadExtScript("ext:deno_webidl/00_webidl.js");
 const { DOMException } = core.loadExtScript("ext:deno_web/01_dom_exception.js");
-
-// V8 installs them when a context starts, not in a snapshot.
-let toBase64;
-let fromBase64;
-
-/** Takes what the language brings for base64, before user code runs. */
-export function prepare() {
-  toBase64 = uncurryThis(Uint8Array.prototype.toBase64);
-  fromBase64 = Uint8Array.fromBase64;
-}
 
 const OPTIONS = { __proto__: null, alphabet: "base64url", omitPadding: true, lastChunkHandling: "loose" };
 const MEMBERS = ["kty", "use", "alg", "crv", "x", "y", "d", "k"];
 const ALL = ["key_ops", "ext", ...MEMBERS];
 const strings = webidl.createSequenceConverter(webidl.converters.DOMString);
 
-export function invalid(text) {
+function invalid(text) {
   return new DOMException(text, "DataError");
 }
 
 /** The members of a key that somebody hands over. */
-export function read(given) {
+function read(given) {
   if (typeof given !== "object" || given === null) {
     throw new TypeError("importKey: a JSON Web Key is an object");
   }
@@ -57,7 +48,7 @@ export function read(given) {
 }
 
 /** A parsed object's own members alone: code that added to Object.prototype sees nothing of an unwrapped key. */
-export function own(parsed) {
+function own(parsed) {
   const jwk = { __proto__: null };
   ArrayPrototypeForEach(ALL, (name) => {
     if (ObjectHasOwn(parsed, name)) {
@@ -68,7 +59,7 @@ export function own(parsed) {
 }
 
 /** Throws a DataError unless the key says of itself what it is imported as. */
-export function check(jwk, { kty, crv, alg, use, usages, extractable }) {
+function check(jwk, { kty, crv, alg, use, usages, extractable }) {
   if (jwk.kty !== kty) {
     throw invalid(`importKey: 'kty' of the JSON Web Key must be '${kty}'`);
   }
@@ -94,22 +85,25 @@ export function check(jwk, { kty, crv, alg, use, usages, extractable }) {
 }
 
 /** The bytes of a member. */
-export function bytesOf(jwk, name) {
+function bytesOf(jwk, name) {
   if (jwk[name] === undefined) {
     throw invalid(`importKey: the JSON Web Key has no '${name}'`);
   }
   try {
-    return FunctionPrototypeCall(fromBase64, Uint8Array, jwk[name], OPTIONS);
+    return FunctionPrototypeCall(base64.decode, Uint8Array, jwk[name], OPTIONS);
   } catch {
     throw invalid(`importKey: '${name}' of the JSON Web Key is not base64url`);
   }
 }
 
 /** Bytes, or a part of them, as base64url without padding. */
-export function encode(buffer, start = 0, length = undefined) {
-  return toBase64(new Uint8Array(buffer, start, length), OPTIONS);
+function encode(buffer, start = 0, length = undefined) {
+  return base64.encode(new Uint8Array(buffer, start, length), OPTIONS);
 }
 
-export function bufferOf(view) {
+function bufferOf(view) {
   return TypedArrayPrototypeGetBuffer(view);
 }
+
+return { __proto__: null, bufferOf, bytesOf, check, encode, invalid, own, read };
+})();

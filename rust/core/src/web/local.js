@@ -1,6 +1,7 @@
 // Addresses that need no host: `data:` holds its content, `blob:` names a Blob of this runtime.
 
-import { core, primordials } from "ext:core/mod.js";
+(function () {
+const { core, primordials } = __bootstrap;
 
 const {
   NumberParseInt,
@@ -53,7 +54,7 @@ function binary(bytes) {
 }
 
 /** The bytes and the type that a `data:` URL holds. */
-export function fromData(href) {
+function fromData(href) {
   const url = StringPrototypeSlice(StringPrototypeReplace(href, FRAGMENT, ""), 5);
   const comma = StringPrototypeIndexOf(url, ",");
   if (comma < 0) {
@@ -80,10 +81,13 @@ export function fromData(href) {
 }
 
 /** The Blob that a `blob:` URL names. */
-export function fromBlob(href) {
+function fromBlob(href) {
   const blob = blobFromObjectUrl(StringPrototypeReplace(href, FRAGMENT, ""));
   if (blob === null) {
     throw new TypeError("fetch: no Blob of this runtime has that URL, or it was revoked");
   }
   return blob;
 }
+
+return { __proto__: null, fromBlob, fromData };
+})();

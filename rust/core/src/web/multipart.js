@@ -1,13 +1,13 @@
 // `multipart/form-data`: a FormData as bytes and Blobs between boundaries, and back.
 
-import { core, primordials } from "ext:core/mod.js";
-import { isFile } from "ext:jsrun_web/formdata.js";
+(function () {
+const { core, primordials } = __bootstrap;
+const { isFile } = core.loadExtScript("ext:jsrun_web/formdata.js");
 
 const {
   ArrayPrototypeForEach,
   ArrayPrototypePush,
   FunctionPrototypeCall,
-  ObjectGetOwnPropertyDescriptor,
   RegExpPrototypeExec,
   SafeRegExp,
   StringPrototypeReplace,
@@ -17,17 +17,14 @@ const {
   TypedArrayPrototypeSlice,
   TypedArrayPrototypeSubarray,
   Uint8Array,
-  uncurryThis,
 } = primordials;
 
+const { kept } = core.loadExtScript("ext:jsrun_web/kept.js");
 const { Blob, File } = core.loadExtScript("ext:deno_web/09_file.js");
 const { TextDecoder, TextEncoder } = core.loadExtScript("ext:deno_web/08_text_encoding.js");
 
 const encoder = new TextEncoder();
-const { encode } = TextEncoder.prototype;
-const { decode } = TextDecoder.prototype;
-const typeOf = uncurryThis(ObjectGetOwnPropertyDescriptor(Blob.prototype, "type").get);
-const filenameOf = uncurryThis(ObjectGetOwnPropertyDescriptor(File.prototype, "name").get);
+const { decode, encode, nameOfFile, typeOfBlob } = kept;
 
 const LINES = new SafeRegExp(/\r\n|\r|\n/g);
 const CR = new SafeRegExp(/\r/g);
@@ -51,13 +48,13 @@ const MEANT = { __proto__: null, "%0a": "\n", "%0d": "\r", "%22": '"' };
 const unescaped = (text) => StringPrototypeReplace(text, ESCAPED, (code) => MEANT[StringPrototypeToLowerCase(code)]);
 
 /** What a Blob is made of that holds the entries. */
-export function encoded(entries, boundary) {
+function encoded(entries, boundary) {
   const parts = [];
   ArrayPrototypeForEach(entries, (entry) => {
     const head = `--${boundary}\r\nContent-Disposition: form-data; name="${escaped(lines(entry[0]))}"`;
     if (isFile(entry[1])) {
-      const type = typeOf(entry[1]) || "application/octet-stream";
-      ArrayPrototypePush(parts, utf8(`${head}; filename="${escaped(filenameOf(entry[1]))}"\r\nContent-Type: ${type}\r\n\r\n`));
+      const type = typeOfBlob(entry[1]) || "application/octet-stream";
+      ArrayPrototypePush(parts, utf8(`${head}; filename="${escaped(nameOfFile(entry[1]))}"\r\nContent-Type: ${type}\r\n\r\n`));
       ArrayPrototypePush(parts, entry[1]);
       ArrayPrototypePush(parts, utf8("\r\n"));
     } else {
@@ -137,7 +134,7 @@ function headers(bytes, from) {
 }
 
 /** The entries that are in the bytes. */
-export function decoded(bytes, boundary) {
+function decoded(bytes, boundary) {
   const mark = utf8(`\r\n--${boundary}`);
   const entries = [];
   // What comes before the first boundary belongs to no part.
@@ -168,3 +165,6 @@ export function decoded(bytes, boundary) {
     at = end + mark.length;
   }
 }
+
+return { __proto__: null, decoded, encoded };
+})();

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use deno_core::v8;
 
 use super::crypto::on_crypto;
+use super::extension::{Host, serve};
+use super::part::{bring, on_part};
 use crate::convert::{describe, from_v8};
 use crate::engine::{State, state_of};
 use crate::error::Error;
@@ -30,13 +32,14 @@ pub(crate) fn lend(
     fetch: Option<HostFunction>,
 ) -> Result<(), Error> {
     let refused = || Error::Invalid("the start-up snapshot refused its host".into());
-    super::report_to(uncaught);
+    serve(Host { report: uncaught, bring });
     let offer = v8::Object::new(scope);
     let fetch = fetch.map(|function| make_function(scope, state, function)).transpose()?;
     for (name, function) in [
         ("report", v8::Function::new(scope, on_uncaught)),
         ("random", v8::Function::new(scope, on_random)),
         ("crypto", v8::Function::new(scope, on_crypto)),
+        ("part", v8::Function::new(scope, on_part)),
         ("fetch", fetch),
         ("print", if state.shared.config.console { v8::Function::new(scope, on_print) } else { None }),
     ] {

@@ -1,9 +1,10 @@
 // Pairs of keys: ECDSA and ECDH on P-256 and P-384, and Ed25519.
 
-import { core, primordials } from "ext:core/mod.js";
-import { common } from "ext:jsrun_web/cryptokey.js";
-import * as jwk from "ext:jsrun_web/jwk.js";
-import { refuse } from "ext:jsrun_web/secrets.js";
+(function () {
+const { core, primordials } = __bootstrap;
+const { common } = core.loadExtScript("ext:jsrun_web/cryptokey.js");
+const jwk = core.loadExtScript("ext:jsrun_web/jwk.js");
+const { refuse } = core.loadExtScript("ext:jsrun_web/secrets.js");
 
 const {
   ArrayBufferPrototypeGetByteLength,
@@ -205,9 +206,12 @@ const ecdh = {
   },
 };
 
-export const pairs = {
+const pairs = {
   __proto__: null,
   ECDSA: pair("ECDSA", weierstrass, ["sign"], ["verify"], ecdsa),
   ECDH: pair("ECDH", weierstrass, ["deriveKey", "deriveBits"], [], ecdh),
   Ed25519: pair("Ed25519", edwards, ["sign"], ["verify"], ed25519),
 };
+
+return { __proto__: null, pairs };
+})();

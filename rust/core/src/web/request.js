@@ -1,8 +1,9 @@
 // `Request` of the Fetch standard, as far as it makes sense without a page: no mode, credentials, cache or referrer.
 
-import { core, primordials } from "ext:core/mod.js";
-import * as bodies from "ext:jsrun_web/body.js";
-import { Headers, setDefault } from "ext:jsrun_web/headers.js";
+(function () {
+const { core, primordials } = __bootstrap;
+const bodies = core.loadExtScript("ext:jsrun_web/body.js");
+const { Headers, setDefault } = core.loadExtScript("ext:jsrun_web/headers.js");
 
 const {
   ArrayPrototypeIncludes,
@@ -16,15 +17,14 @@ const {
   TypeError,
 } = primordials;
 
+const { kept } = core.loadExtScript("ext:jsrun_web/kept.js");
 const webidl = core.loadExtScript("ext:deno_webidl/00_webidl.js");
 const streams = core.loadExtScript("ext:deno_web/06_streams.js");
 const abort = core.loadExtScript("ext:deno_web/03_abort_signal.js");
 const { URL } = core.loadExtScript("ext:deno_web/00_url.js");
 const { blobFromObjectUrl } = core.loadExtScript("ext:deno_web/09_file.js");
 
-const hrefOf = primordials.uncurryThis(primordials.ObjectGetOwnPropertyDescriptor(URL.prototype, "href").get);
-const userOf = primordials.uncurryThis(primordials.ObjectGetOwnPropertyDescriptor(URL.prototype, "username").get);
-const passwordOf = primordials.uncurryThis(primordials.ObjectGetOwnPropertyDescriptor(URL.prototype, "password").get);
+const { hrefOf, passwordOf, usernameOf } = kept;
 
 const TOKEN = new SafeRegExp(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/);
 const FRAGMENT = new SafeRegExp(/#.*$/s);
@@ -46,7 +46,7 @@ function methodOf(given) {
 
 function addressOf(input) {
   const url = new URL(webidl.converters.USVString(input, "Request", "Argument 1"));
-  if (userOf(url) !== "" || passwordOf(url) !== "") {
+  if (usernameOf(url) !== "" || passwordOf(url) !== "") {
     throw new TypeError("Request: the URL has a user name or a password in it; use an Authorization header");
   }
   return hrefOf(url);
@@ -66,7 +66,7 @@ function signalOf(given) {
   return given;
 }
 
-export class Request {
+class Request {
   #parts;
 
   constructor(input, init = undefined) {
@@ -162,6 +162,9 @@ bodies.mixin(Request.prototype, (request) => partsOf(request));
 webidl.configureInterface(Request);
 
 /** Method, URL and so on of a request. */
-export function parts(request) {
+function parts(request) {
   return partsOf(request);
 }
+
+return { __proto__: null, Request, parts };
+})();

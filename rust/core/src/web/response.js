@@ -1,8 +1,9 @@
 // `Response` of the Fetch standard.
 
-import { core, primordials } from "ext:core/mod.js";
-import * as bodies from "ext:jsrun_web/body.js";
-import { Headers, immutable, pairsOf, setDefault } from "ext:jsrun_web/headers.js";
+(function () {
+const { core, primordials } = __bootstrap;
+const bodies = core.loadExtScript("ext:jsrun_web/body.js");
+const { Headers, immutable, pairsOf, setDefault } = core.loadExtScript("ext:jsrun_web/headers.js");
 
 const {
   ArrayPrototypeForEach,
@@ -16,13 +17,14 @@ const {
   TypeError,
 } = primordials;
 
+const { kept } = core.loadExtScript("ext:jsrun_web/kept.js");
 const webidl = core.loadExtScript("ext:deno_webidl/00_webidl.js");
 const { URL } = core.loadExtScript("ext:deno_web/00_url.js");
 
-const hrefOf = primordials.uncurryThis(primordials.ObjectGetOwnPropertyDescriptor(URL.prototype, "href").get);
+const { hrefOf } = kept;
 const PHRASE = new SafeRegExp(/^[\t \x21-\x7E\x80-\xFF]*$/);
 /** Statuses whose responses have no body. */
-export const BODILESS = [101, 103, 204, 205, 304];
+const BODILESS = [101, 103, 204, 205, 304];
 const REDIRECTS = [301, 302, 303, 307, 308];
 
 let partsOf;
@@ -36,7 +38,7 @@ function phraseOf(given) {
   return text;
 }
 
-export class Response {
+class Response {
   #parts;
 
   constructor(body = null, init = undefined) {
@@ -156,7 +158,7 @@ bodies.mixin(Response.prototype, (response) => partsOf(response));
 webidl.configureInterface(Response);
 
 /** The response to a fetch. */
-export function received(status, statusText, pairs, body, url, redirected) {
+function received(status, statusText, pairs, body, url, redirected) {
   const headers = new Headers();
   ArrayPrototypeForEach(pairs, (pair) => {
     // Checked as user code's are: the host may have got them from anywhere.
@@ -165,3 +167,6 @@ export function received(status, statusText, pairs, body, url, redirected) {
   });
   return make({ __proto__: null, type: "basic", status, statusText, headers: immutable(headers), body, url, redirected });
 }
+
+return { __proto__: null, BODILESS, Response, received };
+})();

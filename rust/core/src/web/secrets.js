@@ -1,7 +1,8 @@
 // Symmetric keys: HMAC, AES-GCM, AES-CBC, and the passwords and secrets of PBKDF2 and HKDF.
 
-import { core, primordials } from "ext:core/mod.js";
-import * as jwk from "ext:jsrun_web/jwk.js";
+(function () {
+const { core, primordials } = __bootstrap;
+const jwk = core.loadExtScript("ext:jsrun_web/jwk.js");
 
 const { ArrayBufferPrototypeGetByteLength, ArrayPrototypeIncludes, MathCeil } = primordials;
 
@@ -12,7 +13,7 @@ const unsigned = webidl.converters["unsigned long"];
 const EMPTY = new primordials.ArrayBuffer(0);
 
 /** Hashes: bytes of the digest, of the block, and HMAC's name in a JSON Web Key. */
-export const HASHES = {
+const HASHES = {
   __proto__: null,
   "SHA-1": { size: 20, block: 64, alg: "HS1" },
   "SHA-256": { size: 32, block: 64, alg: "HS256" },
@@ -20,12 +21,12 @@ export const HASHES = {
   "SHA-512": { size: 64, block: 128, alg: "HS512" },
 };
 
-export function refuse(text) {
+function refuse(text) {
   return new DOMException(text, "OperationError");
 }
 
 /** An integer member of the parameters, within its type. */
-export function integer(value, what, required = true) {
+function integer(value, what, required = true) {
   if (value === undefined && !required) {
     return undefined;
   }
@@ -203,7 +204,7 @@ function pbkdf2({ hash, salt, iterations }, key, length, native) {
 
 const hkdf = ({ hash, salt, info }, key, length, native) => native("hkdf", hash, 0, length, key.data, salt, info);
 
-export const secrets = {
+const secrets = {
   __proto__: null,
   HMAC: hmac,
   "AES-GCM": aes("AES-GCM", "GCM", gcm),
@@ -211,3 +212,6 @@ export const secrets = {
   PBKDF2: source("PBKDF2", pbkdf2),
   HKDF: source("HKDF", hkdf),
 };
+
+return { __proto__: null, HASHES, integer, refuse, secrets };
+})();

@@ -1,7 +1,8 @@
 // Streams across the border. `open` reads a stream or an async iterable for the host, as far ahead as the host allows; `fromHost` is a
 // ReadableStream that the host feeds; `write`, `close` and `abort` are what the host does to a WritableStream, `toHost` one that writes to the host.
 
-import { core, primordials } from "ext:core/mod.js";
+(function () {
+const { core, primordials } = __bootstrap;
 
 const {
   ArrayBufferIsView,
@@ -12,7 +13,6 @@ const {
   MapPrototypeDelete,
   MapPrototypeGet,
   MapPrototypeSet,
-  ObjectGetOwnPropertyDescriptor,
   ObjectPrototypeIsPrototypeOf,
   PromisePrototypeThen,
   PromiseReject,
@@ -28,23 +28,19 @@ const {
 } = primordials;
 
 const streams = core.loadExtScript("ext:deno_web/06_streams.js");
+const { kept } = core.loadExtScript("ext:jsrun_web/kept.js");
 const { DOMException } = core.loadExtScript("ext:deno_web/01_dom_exception.js");
 
 const { ReadableStream, WritableStream } = streams;
 const ReadableStreamPrototype = ReadableStream.prototype;
 const WritableStreamPrototype = WritableStream.prototype;
-// Methods as they are now: user code may replace them.
-const { getReader } = ReadableStreamPrototype;
-const { cancel: cancelReadable } = ReadableStreamPrototype;
-const { read, cancel: cancelReader } = streams.ReadableStreamDefaultReader.prototype;
-const { getWriter } = WritableStreamPrototype;
-const { abort: abortWriter, close: closeWriter, write: writeChunk } = streams.WritableStreamDefaultWriter.prototype;
+const { abortWriter, byobRequestOf, cancelReadable, cancelReader, closeWriter, getReader, getWriter, read, writeChunk } = kept;
 
 const READABLE = 1;
 const WRITABLE = 2;
 
 /** What kind of stream an object is for the host; 0 for none. Reads the object as user code would: getters and traps run. */
-export function kind(object) {
+function kind(object) {
   if (ObjectPrototypeIsPrototypeOf(ReadableStreamPrototype, object)) {
     return READABLE;
   }
@@ -99,7 +95,7 @@ function iteratorOf(iterable) {
  * Starts to read `object` for the host. `host.push(id, chunk)` takes a chunk and says whether there is room for more (1), none for now (0),
  * or that the chunk does not convert (-1); `host.end(id)` and `host.fail(id, error)` say how it ended.
  */
-export function open(object, id, host) {
+function open(object, id, host) {
   let source;
   let reading = false;
   let done = false;
@@ -177,7 +173,7 @@ export function open(object, id, host) {
 }
 
 /** Cancels a stream that nobody reads. */
-export function discard(object, why) {
+function discard(object, why) {
   if (ObjectPrototypeIsPrototypeOf(ReadableStreamPrototype, object)) {
     return ReflectApply(cancelReadable, object, [reason(why)]);
   }
@@ -191,8 +187,6 @@ const MORE = 0;
 const FAILED = 2;
 // No more is asked for while so many bytes wait.
 const MANY_BYTES = 1 << 19;
-
-const { get: byobRequestOf } = ObjectGetOwnPropertyDescriptor(streams.ReadableByteStreamController.prototype, "byobRequest");
 
 // What is done to the controller of a stream of values.
 const ofValues = {
@@ -229,7 +223,7 @@ const ofBytes = {
  * A ReadableStream whose chunks come from the host. `pull(count)` promises at least one of at most `count` chunks, then how it goes on;
  * nothing is asked for before somebody reads.
  */
-export function fromHost(pull, cancel, ahead, bytes) {
+function fromHost(pull, cancel, ahead, bytes) {
   const does = bytes ? ofBytes : ofValues;
   // Chunks that arrived, and the place of the next one.
   let ready = [];
@@ -320,12 +314,12 @@ export function fromHost(pull, cancel, ahead, bytes) {
 const waiting = new SafeMap();
 
 /** Keeps a stream for `fetchStream`. */
-export function register(id, stream) {
+function register(id, stream) {
   MapPrototypeSet(waiting, id, stream);
 }
 
 /** `__jsrun_get_stream__(id)`: hands the stream out, once. */
-export function fetchStream(id) {
+function fetchStream(id) {
   const stream = MapPrototypeGet(waiting, id);
   if (stream === undefined) {
     throw new TypeError(`no stream of the host has the id ${typeof id === "number" ? id : typeof id}, or it was fetched before`);
@@ -349,22 +343,22 @@ function writerOf(stream) {
 }
 
 /** Promises that the stream took the chunk. */
-export function write(stream, chunk) {
+function write(stream, chunk) {
   return ReflectApply(writeChunk, writerOf(stream), [chunk]);
 }
 
 /** Promises that everything was taken. */
-export function close(stream) {
+function close(stream) {
   return ReflectApply(closeWriter, writerOf(stream), []);
 }
 
 /** Throws away what was not taken. */
-export function abort(stream, why) {
+function abort(stream, why) {
   return ReflectApply(abortWriter, writerOf(stream), [reason(why)]);
 }
 
 /** A WritableStream whose chunks go to the host. */
-export function toHost(write, close, abort) {
+function toHost(write, close, abort) {
   return new WritableStream({
     __proto__: null,
     write: (chunk) => write(chunk),
@@ -372,3 +366,6 @@ export function toHost(write, close, abort) {
     abort: (why) => abort(why),
   }, { __proto__: null, highWaterMark: 1 });
 }
+
+return { __proto__: null, abort, close, discard, fetchStream, fromHost, kind, open, register, toHost, write };
+})();

@@ -1,11 +1,12 @@
 // `crypto.subtle`: names, uses and formats are checked here, each algorithm does the rest. Everything is calculated before the promise is
 // made; nothing that holds a key is ever a promise's value, where code that changed `then` would see it.
 
-import { core, primordials } from "ext:core/mod.js";
-import { common, makeKey, open, usagesOf } from "ext:jsrun_web/cryptokey.js";
-import * as jwk from "ext:jsrun_web/jwk.js";
-import { pairs } from "ext:jsrun_web/pairs.js";
-import { HASHES, integer, refuse, secrets } from "ext:jsrun_web/secrets.js";
+(function () {
+const { core, primordials } = __bootstrap;
+const { common, makeKey, open, usagesOf } = core.loadExtScript("ext:jsrun_web/cryptokey.js");
+const jwk = core.loadExtScript("ext:jsrun_web/jwk.js");
+const { pairs } = core.loadExtScript("ext:jsrun_web/pairs.js");
+const { HASHES, integer, refuse, secrets } = core.loadExtScript("ext:jsrun_web/secrets.js");
 
 const {
   ArrayPrototypeForEach,
@@ -25,14 +26,15 @@ const {
   TypedArrayPrototypeGetBuffer,
 } = primordials;
 
+const { host } = core.loadExtScript("ext:jsrun_web/host.js");
+const { kept } = core.loadExtScript("ext:jsrun_web/kept.js");
 const webidl = core.loadExtScript("ext:deno_webidl/00_webidl.js");
 const { DOMException } = core.loadExtScript("ext:deno_web/01_dom_exception.js");
 
 const { TextDecoder, TextEncoder } = core.loadExtScript("ext:deno_web/08_text_encoding.js");
 
 const encoder = new TextEncoder();
-const { encode } = TextEncoder.prototype;
-const { decode } = TextDecoder.prototype;
+const { encode, decode } = kept;
 const FORMATS = ["raw", "jwk", "pkcs8", "spki"];
 const strings = webidl.createSequenceConverter(webidl.converters.DOMString);
 
@@ -185,122 +187,120 @@ function fromJson(bytes) {
   return jwk.read(jwk.own(parsed));
 }
 
-export function makeSubtle(hostOf) {
-  let subtle = null;
-
-  /** Runs a method: what it returns, or throws, is the promise's. */
-  function attempt(self, given, least, what, run) {
-    try {
-      if (self !== subtle) {
-        throw new TypeError("Illegal invocation");
-      }
-      webidl.requiredArguments(given, least, what);
-      const host = hostOf();
-      if (host === null) {
-        throw refuse("crypto.subtle does not work while a snapshot is made: a snapshot must hold no secrets");
-      }
-      return PromiseResolve(run(host.crypto));
-    } catch (error) {
-      return PromiseReject(error);
+/** Runs a method: what it returns, or throws, is the promise's. */
+function attempt(self, given, least, what, run) {
+  try {
+    if (self !== subtle) {
+      throw new TypeError("Illegal invocation");
     }
+    webidl.requiredArguments(given, least, what);
+    const lent = host();
+    if (lent === null) {
+      throw refuse("crypto.subtle does not work while a snapshot is made: a snapshot must hold no secrets");
+    }
+    return PromiseResolve(run(lent.crypto));
+  } catch (error) {
+    return PromiseReject(error);
   }
-
-  class SubtleCrypto {
-    constructor() {
-      throw new TypeError("Illegal constructor");
-    }
-
-    digest(algorithm, data) {
-      return attempt(this, arguments.length, 2, "digest", (native) => native("digest", hashOf(algorithm, "digest"), 0, 0, data));
-    }
-
-    encrypt(algorithm, key, data) {
-      return attempt(this, arguments.length, 3, "encrypt", (native) => {
-        const { does, parameters, name } = normalize(algorithm, "encrypt", "encrypt");
-        return does.encrypt(parameters, keyFor(key, name, "encrypt"), data, native);
-      });
-    }
-
-    decrypt(algorithm, key, data) {
-      return attempt(this, arguments.length, 3, "decrypt", (native) => {
-        const { does, parameters, name } = normalize(algorithm, "decrypt", "decrypt");
-        return does.decrypt(parameters, keyFor(key, name, "decrypt"), data, native);
-      });
-    }
-
-    sign(algorithm, key, data) {
-      return attempt(this, arguments.length, 3, "sign", (native) => {
-        const { does, parameters, name } = normalize(algorithm, "sign", "sign");
-        return does.sign(parameters, keyFor(key, name, "sign"), data, native);
-      });
-    }
-
-    verify(algorithm, key, signature, data) {
-      return attempt(this, arguments.length, 4, "verify", (native) => {
-        const { does, parameters, name } = normalize(algorithm, "verify", "verify");
-        return does.verify(parameters, keyFor(key, name, "verify"), signature, data, native);
-      });
-    }
-
-    generateKey(algorithm, extractable, keyUsages) {
-      return attempt(this, arguments.length, 3, "generateKey", (native) =>
-        generated(algorithm, !!extractable, strings(keyUsages, "generateKey", "Argument 3", {}), native));
-    }
-
-    importKey(format, keyData, algorithm, extractable, keyUsages) {
-      return attempt(this, arguments.length, 5, "importKey", (native) => {
-        const kind = formatOf(format);
-        const normal = normalize(algorithm, "importKey", "import", "hashed");
-        const data = kind === "jwk" ? jwk.read(keyData) : keyData;
-        return imported(kind, data, normal, !!extractable, strings(keyUsages, "importKey", "Argument 5", {}), native);
-      });
-    }
-
-    exportKey(format, key) {
-      return attempt(this, arguments.length, 2, "exportKey", (native) => exported(formatOf(format), open(key, "exportKey"), native));
-    }
-
-    deriveBits(algorithm, baseKey, length = null) {
-      return attempt(this, arguments.length, 2, "deriveBits", (native) => {
-        const normal = normalize(algorithm, "deriveBits", "derive");
-        const key = keyFor(baseKey, normal.name, "deriveBits");
-        return derived(normal, key, length === null ? null : integer(length, "deriveBits: the length"), native);
-      });
-    }
-
-    deriveKey(algorithm, baseKey, derivedKeyType, extractable, keyUsages) {
-      return attempt(this, arguments.length, 5, "deriveKey", (native) => {
-        const normal = normalize(algorithm, "deriveKey", "derive");
-        const target = normalize(derivedKeyType, "deriveKey", "lengthOf", "hashed");
-        const key = keyFor(baseKey, normal.name, "deriveKey");
-        const bits = derived(normal, key, lengthFor(target), native);
-        return imported("raw", bits, target, !!extractable, strings(keyUsages, "deriveKey", "Argument 5", {}), native);
-      });
-    }
-
-    wrapKey(format, key, wrappingKey, wrapAlgorithm) {
-      return attempt(this, arguments.length, 4, "wrapKey", (native) => {
-        const kind = formatOf(format);
-        const { does, parameters, name } = normalize(wrapAlgorithm, "wrapKey", "encrypt");
-        const wrapper = keyFor(wrappingKey, name, "wrapKey");
-        const data = exported(kind, open(key, "wrapKey"), native);
-        return does.encrypt(parameters, wrapper, kind === "jwk" ? toJson(data) : data, native);
-      });
-    }
-
-    unwrapKey(format, wrappedKey, unwrappingKey, unwrapAlgorithm, unwrappedKeyAlgorithm, extractable, keyUsages) {
-      return attempt(this, arguments.length, 7, "unwrapKey", (native) => {
-        const kind = formatOf(format);
-        const { does, parameters, name } = normalize(unwrapAlgorithm, "unwrapKey", "decrypt");
-        const target = normalize(unwrappedKeyAlgorithm, "unwrapKey", "import", "hashed");
-        const wrapper = keyFor(unwrappingKey, name, "unwrapKey");
-        const bytes = does.decrypt(parameters, wrapper, wrappedKey, native);
-        const data = kind === "jwk" ? fromJson(bytes) : bytes;
-        return imported(kind, data, target, !!extractable, strings(keyUsages, "unwrapKey", "Argument 7", {}), native);
-      });
-    }
-  }
-  ObjectDefineProperty(SubtleCrypto.prototype, SymbolToStringTag, { __proto__: null, value: "SubtleCrypto", configurable: true });
-  subtle = ObjectCreate(SubtleCrypto.prototype);
-  return subtle;
 }
+
+class SubtleCrypto {
+  constructor() {
+    throw new TypeError("Illegal constructor");
+  }
+
+  digest(algorithm, data) {
+    return attempt(this, arguments.length, 2, "digest", (native) => native("digest", hashOf(algorithm, "digest"), 0, 0, data));
+  }
+
+  encrypt(algorithm, key, data) {
+    return attempt(this, arguments.length, 3, "encrypt", (native) => {
+      const { does, parameters, name } = normalize(algorithm, "encrypt", "encrypt");
+      return does.encrypt(parameters, keyFor(key, name, "encrypt"), data, native);
+    });
+  }
+
+  decrypt(algorithm, key, data) {
+    return attempt(this, arguments.length, 3, "decrypt", (native) => {
+      const { does, parameters, name } = normalize(algorithm, "decrypt", "decrypt");
+      return does.decrypt(parameters, keyFor(key, name, "decrypt"), data, native);
+    });
+  }
+
+  sign(algorithm, key, data) {
+    return attempt(this, arguments.length, 3, "sign", (native) => {
+      const { does, parameters, name } = normalize(algorithm, "sign", "sign");
+      return does.sign(parameters, keyFor(key, name, "sign"), data, native);
+    });
+  }
+
+  verify(algorithm, key, signature, data) {
+    return attempt(this, arguments.length, 4, "verify", (native) => {
+      const { does, parameters, name } = normalize(algorithm, "verify", "verify");
+      return does.verify(parameters, keyFor(key, name, "verify"), signature, data, native);
+    });
+  }
+
+  generateKey(algorithm, extractable, keyUsages) {
+    return attempt(this, arguments.length, 3, "generateKey", (native) =>
+      generated(algorithm, !!extractable, strings(keyUsages, "generateKey", "Argument 3", {}), native));
+  }
+
+  importKey(format, keyData, algorithm, extractable, keyUsages) {
+    return attempt(this, arguments.length, 5, "importKey", (native) => {
+      const kind = formatOf(format);
+      const normal = normalize(algorithm, "importKey", "import", "hashed");
+      const data = kind === "jwk" ? jwk.read(keyData) : keyData;
+      return imported(kind, data, normal, !!extractable, strings(keyUsages, "importKey", "Argument 5", {}), native);
+    });
+  }
+
+  exportKey(format, key) {
+    return attempt(this, arguments.length, 2, "exportKey", (native) => exported(formatOf(format), open(key, "exportKey"), native));
+  }
+
+  deriveBits(algorithm, baseKey, length = null) {
+    return attempt(this, arguments.length, 2, "deriveBits", (native) => {
+      const normal = normalize(algorithm, "deriveBits", "derive");
+      const key = keyFor(baseKey, normal.name, "deriveBits");
+      return derived(normal, key, length === null ? null : integer(length, "deriveBits: the length"), native);
+    });
+  }
+
+  deriveKey(algorithm, baseKey, derivedKeyType, extractable, keyUsages) {
+    return attempt(this, arguments.length, 5, "deriveKey", (native) => {
+      const normal = normalize(algorithm, "deriveKey", "derive");
+      const target = normalize(derivedKeyType, "deriveKey", "lengthOf", "hashed");
+      const key = keyFor(baseKey, normal.name, "deriveKey");
+      const bits = derived(normal, key, lengthFor(target), native);
+      return imported("raw", bits, target, !!extractable, strings(keyUsages, "deriveKey", "Argument 5", {}), native);
+    });
+  }
+
+  wrapKey(format, key, wrappingKey, wrapAlgorithm) {
+    return attempt(this, arguments.length, 4, "wrapKey", (native) => {
+      const kind = formatOf(format);
+      const { does, parameters, name } = normalize(wrapAlgorithm, "wrapKey", "encrypt");
+      const wrapper = keyFor(wrappingKey, name, "wrapKey");
+      const data = exported(kind, open(key, "wrapKey"), native);
+      return does.encrypt(parameters, wrapper, kind === "jwk" ? toJson(data) : data, native);
+    });
+  }
+
+  unwrapKey(format, wrappedKey, unwrappingKey, unwrapAlgorithm, unwrappedKeyAlgorithm, extractable, keyUsages) {
+    return attempt(this, arguments.length, 7, "unwrapKey", (native) => {
+      const kind = formatOf(format);
+      const { does, parameters, name } = normalize(unwrapAlgorithm, "unwrapKey", "decrypt");
+      const target = normalize(unwrappedKeyAlgorithm, "unwrapKey", "import", "hashed");
+      const wrapper = keyFor(unwrappingKey, name, "unwrapKey");
+      const bytes = does.decrypt(parameters, wrapper, wrappedKey, native);
+      const data = kind === "jwk" ? fromJson(bytes) : bytes;
+      return imported(kind, data, target, !!extractable, strings(keyUsages, "unwrapKey", "Argument 7", {}), native);
+    });
+  }
+}
+ObjectDefineProperty(SubtleCrypto.prototype, SymbolToStringTag, { __proto__: null, value: "SubtleCrypto", configurable: true });
+const subtle = ObjectCreate(SubtleCrypto.prototype);
+
+return { __proto__: null, SubtleCrypto, subtle };
+})();

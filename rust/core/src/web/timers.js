@@ -1,6 +1,7 @@
 // Timers of the HTML standard over deno_core's: coercion, nesting clamp, string callbacks, context of the caller.
 
-import { core, primordials } from "ext:core/mod.js";
+(function () {
+const { core, primordials } = __bootstrap;
 
 const {
   MapPrototypeDelete,
@@ -26,7 +27,7 @@ let nesting = 0;
 const unread = { __proto__: null, 0: 0, 1: 0, 2: 0 };
 let figures = unread;
 
-export function tell(shared) {
+function tell(shared) {
   figures = shared ?? unread;
 }
 
@@ -94,22 +95,25 @@ function stop(id) {
   }
 }
 
-export function count() {
+function count() {
   return MapPrototypeGetSize(active);
 }
 
-export function setTimeout(callback, timeout = 0, ...args) {
+function setTimeout(callback, timeout = 0, ...args) {
   return start(callback, timeout, args, false);
 }
 
-export function setInterval(callback, timeout = 0, ...args) {
+function setInterval(callback, timeout = 0, ...args) {
   return start(callback, timeout, args, true);
 }
 
-export function clearTimeout(id = 0) {
+function clearTimeout(id = 0) {
   stop(id);
 }
 
-export function clearInterval(id = 0) {
+function clearInterval(id = 0) {
   stop(id);
 }
+
+return { __proto__: null, clearInterval, clearTimeout, count, setInterval, setTimeout, tell };
+})();

@@ -1,0 +1,56 @@
+// Loads the scripts of the platform. Those that every isolate needs are in the start-up snapshot; the others are parts, compiled and run when a
+// program first uses what they bring. One that is stopped on the way, or finds no room, runs again from its start the next time.
+
+(function () {
+const { core, internals, primordials } = __bootstrap;
+const { op_lazy_property } = core.ops;
+const { ArrayPrototypeForEach, ObjectAssign, ObjectSetPrototypeOf } = primordials;
+
+const fromBuild = core.loadExtScript;
+const loaded = {
+  __proto__: null,
+  "ext:jsrun_web/hooks.js": fromBuild("ext:jsrun_web/hooks.js"),
+  "ext:jsrun_web/host.js": fromBuild("ext:jsrun_web/host.js"),
+  "ext:jsrun_web/kept.js": fromBuild("ext:jsrun_web/kept.js"),
+};
+const { forgetHooks } = loaded["ext:jsrun_web/hooks.js"];
+const { host } = loaded["ext:jsrun_web/host.js"];
+const { keep } = loaded["ext:jsrun_web/kept.js"];
+
+/** What a script brings. */
+function load(script) {
+  if (loaded[script] === undefined) {
+    const lent = host();
+    // Without a host the start-up snapshot is being made.
+    const exports = lent === null ? fromBuild(script) : lent.part(script)(__bootstrap);
+    forgetHooks(exports);
+    keep(script, exports);
+    loaded[script] = exports;
+  }
+  return loaded[script];
+}
+
+function isLoaded(script) {
+  return loaded[script] !== undefined;
+}
+
+/** Puts names on the global object whose values come from a script that is loaded when the first of them is read. */
+function expose(script, names, enumerable) {
+  ArrayPrototypeForEach(names, (name) => op_lazy_property(globalThis, name, script, enumerable));
+}
+
+// What deno_web's scripts find: loading as above, and lists that neither a script that runs again nor a changed Object.prototype disturbs.
+core.loadExtScript = load;
+ObjectSetPrototypeOf(internals, null);
+core.registerCloneableResource = (name, read) => {
+  core.getCloneableDeserializers()[name] = read;
+};
+ArrayPrototypeForEach(["MessagePort", "ReadableStream", "TransformStream", "WritableStream"], (name) => {
+  core.registerTransferableResource(name, undefined, undefined);
+});
+core.registerTransferableResource = (name, send, receive) => {
+  ObjectAssign(core.getTransferableResource(name), { __proto__: null, send, receive });
+};
+
+return { __proto__: null, expose, isLoaded, load };
+})();
