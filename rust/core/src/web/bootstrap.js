@@ -153,35 +153,36 @@ border.kind = (object) => {
   return typeof object[SymbolAsyncIterator] === "function" ? 1 : 0;
 };
 
+// Gives the platform this isolate's host, or takes it back: nothing must be left of it in a snapshot. Returns how many timers are set.
+const setup = (offered) => {
+  lend(offered);
+  timers.tell(offered === null ? null : offered.timers);
+  if (offered !== null) {
+    if (isLoaded("ext:jsrun_web/clock.js")) {
+      load("ext:jsrun_web/clock.js").begin();
+    }
+    if (offered.inspected) {
+      load("ext:jsrun_web/console.js").inspectConsole();
+    }
+    if (offered.fetch !== undefined) {
+      // Only where the host answers it.
+      expose("ext:jsrun_web/fetch.js", ["Headers", "Request", "Response"], false);
+      expose("ext:jsrun_web/fetch.js", ["fetch"], true);
+    }
+    // V8 ends the process without the callback that reads their Response.
+    delete globalThis.WebAssembly?.compileStreaming;
+    delete globalThis.WebAssembly?.instantiateStreaming;
+  }
+  return timers.count();
+};
+
 // Called once, they are in the snapshot compiled: most parts use them.
 webidl.createDictionaryConverter("", [{ __proto__: null, key: "a", converter: webidl.converters.any, defaultValue: null }]);
 webidl.createInterfaceConverter("", {});
 webidl.mixinPairIterable("", class {}, "", "", "");
+isLoaded("");
+setup(null);
 
-// The engine takes these off the global before user code runs: what streams cross the border with, and what it calls with the host's offer.
+// The engine takes these off the global before user code runs.
 ObjectDefineProperty(globalThis, "__jsrun_streams__", { __proto__: null, configurable: true, value: border });
-ObjectDefineProperty(globalThis, "__jsrun_setup__", {
-  __proto__: null,
-  configurable: true,
-  value: (offered) => {
-    lend(offered);
-    timers.tell(offered === null ? null : offered.timers);
-    if (offered !== null) {
-      if (isLoaded("ext:jsrun_web/clock.js")) {
-        load("ext:jsrun_web/clock.js").begin();
-      }
-      if (offered.inspected) {
-        load("ext:jsrun_web/console.js").inspectConsole();
-      }
-      if (offered.fetch !== undefined) {
-        // Only where the host answers it.
-        expose("ext:jsrun_web/fetch.js", ["Headers", "Request", "Response"], false);
-        expose("ext:jsrun_web/fetch.js", ["fetch"], true);
-      }
-      // V8 ends the process without the callback that reads their Response.
-      delete globalThis.WebAssembly?.compileStreaming;
-      delete globalThis.WebAssembly?.instantiateStreaming;
-    }
-    return timers.count();
-  },
-});
+ObjectDefineProperty(globalThis, "__jsrun_setup__", { __proto__: null, configurable: true, value: setup });

@@ -6,39 +6,23 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::sync::{Arc, LazyLock};
 
+use deno_core::_ops::OpMethodDecl;
 use deno_core::v8::MapFnTo;
-use deno_core::{Extension, ExtensionFileSource, op2, v8};
+use deno_core::{Extension, ExtensionFileSource, OpDecl, op2, v8};
 
-/// Hears of an exception that nobody caught.
-pub(crate) type Report = for<'s> fn(&mut v8::PinScope<'s, '_>, v8::Local<'s, v8::Value>);
 /// Says what a script brings under a name; none if it threw.
 pub(crate) type Bring =
     for<'s> fn(&mut v8::PinScope<'s, '_>, v8::Local<'s, v8::Value>, v8::Local<'s, v8::Name>) -> Option<v8::Local<'s, v8::Value>>;
 
-/// What the scripts need of the crate. The build script has none of it.
-#[derive(Clone, Copy)]
-pub(crate) struct Host {
-    pub(crate) report: Report,
-    pub(crate) bring: Bring,
-}
-
 thread_local! {
-    /// For the isolate on this thread.
-    static HOST: Cell<Option<Host>> = const { Cell::new(None) };
+    /// Of the isolate on this thread. The build script's has none.
+    static BRING: Cell<Option<Bring>> = const { Cell::new(None) };
 }
 
-/// From here on, what this thread's isolate has is `host`.
-#[allow(dead_code, reason = "the build script has no host")]
-pub(crate) fn serve(host: Host) {
-    HOST.set(Some(host));
-}
-
-/// In place of deno_core's, which stops all JavaScript for one uncaught exception.
-#[op2(fast, reentrant)]
-fn op_report_exception<'s>(scope: &mut v8::PinScope<'s, '_>, exception: v8::Local<'s, v8::Value>, _promise: bool) {
-    if let Some(host) = HOST.get() {
-        (host.report)(scope, exception);
-    }
+/// From here on, this thread's isolate loads its parts with `bring`.
+#[allow(dead_code, reason = "the build script loads none this way")]
+pub(crate) fn load_with(bring: Bring) {
+    BRING.set(Some(bring));
 }
 
 /// Puts a property on `object` that looks like any other. When it is first read its value is fetched from `script`, which V8 keeps beside the property.
@@ -63,7 +47,7 @@ fn on_read<'s>(
     args: v8::PropertyCallbackArguments<'s>,
     mut rv: v8::ReturnValue<'_, v8::Value>,
 ) {
-    let Some(value) = HOST.get().and_then(|host| (host.bring)(scope, args.data(), name)) else { return };
+    let Some(value) = BRING.get().and_then(|bring| bring(scope, args.data(), name)) else { return };
     let object = args.holder();
     // Where the global object is frozen it stays as it is, and is read each time.
     if object.has_own_property(scope, name) == Some(true) && object.set(scope, name.into(), value).is_none() {
@@ -81,10 +65,6 @@ deno_core::extension!(
     lazy_loaded_js = [dir "src/web", "body.js", "clock.js", "console.js", "crypto.js", "cryptokey.js", "fetch.js", "formdata.js", "headers.js", "hooks.js",
         "host.js", "jwk.js", "kept.js", "local.js", "multipart.js", "pairs.js", "parts.js", "request.js", "response.js", "secrets.js", "streams.js",
         "subtle.js", "timers.js", "url.js"],
-    middleware = |op| match op.name {
-        "op_dispatch_exception" => op.with_implementation_from(&op_report_exception()),
-        _ => op,
-    },
 );
 
 /// Scripts that are in the start-up snapshot. The others are parts: `parts.js` loads them when a program uses what they bring.
@@ -112,6 +92,28 @@ const NOT_LOADED: [&str; 6] = [
     "/18_css_stylesheet.js",
 ];
 
+/// What every isolate has of deno_web, chosen once.
+struct Chosen {
+    ops: Vec<OpDecl>,
+    objects: Vec<OpMethodDecl>,
+    /// Nobody can subscribe: one for all isolates.
+    channel: deno_web::InMemoryBroadcastChannel,
+}
+
+// SAFETY: what the declarations point to are functions and tables of the program; nobody writes to them.
+unsafe impl Send for Chosen {}
+// SAFETY: as above.
+unsafe impl Sync for Chosen {}
+
+static CHOSEN: LazyLock<Chosen> = LazyLock::new(|| {
+    let channel = deno_web::InMemoryBroadcastChannel::default();
+    let mut whole = deno_web::deno_web::init(Arc::new(deno_web::BlobStore::default()), None, false, channel.clone());
+    let offered = |op: &OpDecl| !NOT_OFFERED.iter().any(|start| op.name.starts_with(start));
+    let ops = whole.ops.to_mut().drain(..).filter(offered).collect();
+    let objects = whole.objects.to_mut().drain(..).filter(|object| object.name.0 == "Console").collect();
+    Chosen { ops, objects, channel }
+});
+
 /// The extensions of one isolate, with stores of its own: isolates share no blobs. All of their scripts are in the snapshot.
 pub(crate) fn extensions() -> Vec<Extension> {
     let mut extensions = all();
@@ -131,11 +133,10 @@ pub(crate) fn parts() -> Vec<ExtensionFileSource> {
 }
 
 fn all() -> Vec<Extension> {
-    // Nobody can subscribe: one for all.
-    static CHANNEL: LazyLock<deno_web::InMemoryBroadcastChannel> = LazyLock::new(deno_web::InMemoryBroadcastChannel::default);
-    let mut web = deno_web::deno_web::init(Arc::new(deno_web::BlobStore::default()), None, false, CHANNEL.clone());
-    web.ops.to_mut().retain(|op| !NOT_OFFERED.iter().any(|start| op.name.starts_with(start)));
-    web.objects.to_mut().retain(|object| object.name.0 == "Console");
+    let chosen: &'static Chosen = &CHOSEN;
+    let mut web = deno_web::deno_web::init(Arc::new(deno_web::BlobStore::default()), None, false, chosen.channel.clone());
+    web.ops = Cow::Borrowed(&chosen.ops);
+    web.objects = Cow::Borrowed(&chosen.objects);
     let mut own = jsrun_web::init();
     let on_read: v8::AccessorNameGetterCallback = on_read.map_fn_to();
     own.external_references = Cow::Owned(vec![v8::ExternalReference { pointer: on_read as *mut c_void }]);

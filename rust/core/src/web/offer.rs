@@ -6,7 +6,7 @@ use std::sync::Arc;
 use deno_core::v8;
 
 use super::crypto::on_crypto;
-use super::extension::{Host, serve};
+use super::extension::load_with;
 use super::part::{bring, on_part};
 use crate::convert::{describe, from_v8};
 use crate::engine::{State, state_of};
@@ -32,7 +32,7 @@ pub(crate) fn lend(
     fetch: Option<HostFunction>,
 ) -> Result<(), Error> {
     let refused = || Error::Invalid("the start-up snapshot refused its host".into());
-    serve(Host { report: uncaught, bring });
+    load_with(bring);
     let offer = v8::Object::new(scope);
     let fetch = fetch.map(|function| make_function(scope, state, function)).transpose()?;
     for (name, function) in [

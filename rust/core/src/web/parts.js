@@ -39,8 +39,11 @@ function expose(script, names, enumerable) {
   ArrayPrototypeForEach(names, (name) => op_lazy_property(globalThis, name, script, enumerable));
 }
 
-// What deno_web's scripts find: loading as above, and lists that neither a script that runs again nor a changed Object.prototype disturbs.
+// What deno_web's scripts find: these instead of deno_core's, and lists that neither a script that runs again nor a changed Object.prototype
+// disturbs.
 core.loadExtScript = load;
+// In place of deno_core's, which stops all JavaScript for one uncaught exception.
+core.reportUnhandledException = (error) => host()?.report(error);
 ObjectSetPrototypeOf(internals, null);
 core.registerCloneableResource = (name, read) => {
   core.getCloneableDeserializers()[name] = read;
