@@ -937,3 +937,36 @@ def test_a_bad_jsregexp_is_an_error_in_bounded_time(rt: Runtime, source: str, fl
 def test_a_jsmap_goes_back_as_a_map(rt: Runtime) -> None:
     value = rt.eval("new Map([[{k: 1}, 'x']])")
     assert rt.eval("m => m instanceof Map && [...m.keys()][0].k === 1 && m.size === 1")(value) is True
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        "[...Array(40).keys()].map((n) => n + 0.5)",
+        "Array.from({ length: 40 }, (_, n) => n + 0.5)",
+        "(() => { const xs = new Array(40); for (let n = 0; n < 40; n++) xs[n] = n + 0.5; return xs })()",
+        "(() => { const xs = []; for (let n = 0; n < 40; n++) xs.push(n); return xs.map((n) => n + 0.5) })()",
+        "Object.assign([...Array(40).keys()].map((n) => n + 0.5), { [Symbol.iterator]: () => 1 })",
+        "(Array.prototype[Symbol.iterator] = null, Array.from({ length: 40 }, (_, n) => n + 0.5))",
+        "Object.freeze(Array.from({ length: 40 }, (_, n) => n + 0.5))",
+        "class Numbers extends Array {}; Numbers.from({ length: 40 }, (_, n) => n + 0.5)",
+    ],
+)
+async def test_numbers_arrive_however_their_array_was_made(js: Js, made: str) -> None:
+    assert await js.eval(made) == [n + 0.5 for n in range(40)]
+
+
+async def test_numbers_keep_their_bits(js: Js) -> None:
+    values = [-0.0, float("inf"), float("-inf"), 5e-324, 1.7976931348623157e308, 2.0**53, -(2.0**31), 0.1] * 4
+    code = "[-0, Infinity, -Infinity, 5e-324, 1.7976931348623157e308, 2 ** 53, -(2 ** 31), 0.1]"
+    seen = await js.eval(f"const once = {code}; [...once, ...once, ...once, ...once]")
+    assert [(float(a), math.copysign(1, a)) for a in seen] == [(b, math.copysign(1, b)) for b in values]
+    mixed = await js.eval("[...Array(20).keys(), NaN, 0.5, ...Array(20).keys()]")
+    assert [type(item) for item in mixed[:20]] == [int] * 20
+    assert math.isnan(mixed[20])
+    assert mixed[21:] == [0.5, *range(20)]
+
+
+async def test_holes_among_numbers_are_undefined(js: Js) -> None:
+    seen = await js.eval("const xs = Array.from({ length: 40 }, (_, n) => n + 0.5); delete xs[7]; xs.length = 42; xs")
+    assert [n for n, item in enumerate(seen) if item is undefined] == [7, 40, 41]
