@@ -43,6 +43,26 @@ def test_create_with_bootstrap(benchmark: BenchmarkFixture) -> None:
     benchmark.pedantic(once, rounds=ROUNDS)
 
 
+@pytest.mark.parametrize("name", ["console", "TextEncoder", "URL", "structuredClone", "crypto", "AbortSignal", "ReadableStream"])
+def test_first_use(benchmark: BenchmarkFixture, name: str) -> None:
+    """The first read of a global, which loads what it brings."""
+    made: list[Runtime] = []
+
+    def setup() -> None:
+        for runtime in made:
+            runtime.close()
+        made[:] = [Runtime()]
+        made[0].eval("1")
+
+    def first_use() -> object:
+        return made[0].eval(f"typeof {name}")
+
+    setup()
+    assert first_use() in ("function", "object")
+    benchmark.pedantic(first_use, setup=setup, rounds=ROUNDS)
+    made[0].close()
+
+
 def test_create_eval_close_awaited(benchmark: BenchmarkFixture, run_async: Callable[..., Any]) -> None:
     async def once() -> object:
         async with Runtime.create() as runtime:

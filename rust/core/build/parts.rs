@@ -60,7 +60,7 @@ fn on_run<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArgume
     let wanted = args.data().to_rust_string_lossy(scope);
     let at = PARTS.with_borrow(|parts| parts.iter().position(|part| part.name == wanted)).unwrap_or_else(|| panic!("no part {wanted}"));
     let (name, text) = PARTS.with_borrow(|parts| (parts[at].name, parts[at].text));
-    let script = compile::compile(scope, name, text, None).unwrap_or_else(|| panic!("{name} does not compile"));
+    let (script, _) = compile::compile(scope, name, text, None).unwrap_or_else(|| panic!("{name} does not compile"));
     let function = script.run(scope).and_then(|function| function.try_cast::<v8::Function>().ok()).expect("the text is a function");
     let undefined = v8::undefined(scope).into();
     let brought = function.call(scope, undefined, &[args.get(0)]).unwrap_or_else(|| panic!("{name} does not run"));

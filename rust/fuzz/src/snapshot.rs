@@ -15,6 +15,7 @@ pub fn snapshot(data: &[u8]) {
     for bytes in [data, &header] {
         if let Ok(parts) = envelope::unseal(&ME, bytes) {
             assert_eq!(envelope::seal(&ME, parts.heap, &parts.sources), bytes);
+            assert_eq!(envelope::digest_of(bytes), Some(&parts.digest));
         }
     }
     let (layered, base) = data.split_at(data.first().map_or(0, |&at| usize::from(at).min(data.len())));

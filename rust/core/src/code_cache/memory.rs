@@ -56,12 +56,12 @@ impl Shelf {
 }
 
 /// The code of `key`, if it is still there.
-pub(super) fn get(key: &Key) -> Option<Arc<[u8]>> {
+pub(crate) fn get(key: &Key) -> Option<Arc<[u8]>> {
     CODE.lock().as_mut()?.get(key)
 }
 
 /// Keeps code, in place of what was used least recently.
-pub(super) fn put(key: Key, code: Arc<[u8]>) {
+pub(crate) fn put(key: Key, code: Arc<[u8]>) {
     CODE.lock().get_or_insert_default().put(key, code, MOST);
 }
 

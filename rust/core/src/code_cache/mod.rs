@@ -7,4 +7,5 @@ mod key;
 mod memory;
 
 pub(crate) use compile::{Anew, CodeCache, Fresh, compile};
-pub(crate) use key::Unit;
+pub(crate) use key::{Unit, key_of_part};
+pub(crate) use memory::{get, put};

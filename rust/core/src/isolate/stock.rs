@@ -27,13 +27,15 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// Isolates that wait at most, where there are cores to make them on.
 const MOST: usize = 2;
 
-static STOCK: Mutex<Stock> = Mutex::new(Stock { ready: VecDeque::new(), wanted: None, paused: None, swept: false });
+static STOCK: Mutex<Stock> = Mutex::new(Stock { ready: VecDeque::new(), wanted: None, follows: false, paused: None, swept: false });
 
 struct Stock {
     /// The oldest first.
     ready: VecDeque<Waiting>,
     /// When a runtime was made last.
     wanted: Option<Instant>,
+    /// Whether that one followed another.
+    follows: bool,
     /// Until when none is made.
     paused: Option<Instant>,
     /// Somebody is to come and free what nobody wants.
@@ -51,7 +53,7 @@ struct Waiting {
     ended: flume::Receiver<()>,
 }
 
-/// Gives `tenancy` an isolate that was made ahead, or gives it back. Either way others are made if there will be need.
+/// Gives `tenancy` an isolate that was made ahead, or gives it back. Its thread calls [`restock`] when the isolate works.
 pub(super) fn take(mut tenancy: Tenancy) -> Result<(), Tenancy> {
     let config = &tenancy.shared.config;
     if room::is_limited() {
@@ -63,24 +65,27 @@ pub(super) fn take(mut tenancy: Tenancy) -> Result<(), Tenancy> {
         return Err(tenancy);
     }
     let footing = Footing::of(config);
-    let result = loop {
+    {
+        let mut stock = STOCK.lock();
+        let now = Instant::now();
+        stock.follows = stock.wanted.replace(now).is_some_and(|before| now - before < PACE);
+    }
+    loop {
         let found = {
             let mut stock = STOCK.lock();
             let at = stock.ready.iter().position(|waiting| waiting.footing == footing);
             at.and_then(|at| stock.ready.remove(at))
         };
-        let Some(waiting) = found else { break Err(tenancy) };
+        let Some(waiting) = found else { return Err(tenancy) };
         // Without a thread nobody would take what is handed over, nor say so.
         if !matches!(waiting.started.recv(), Ok(Ok(()))) {
             continue;
         }
         match waiting.hand.send(tenancy) {
-            Ok(()) => break Ok(()),
+            Ok(()) => return Ok(()),
             Err(flume::SendError(back)) => tenancy = back,
         }
-    };
-    restock(footing);
-    result
+    }
 }
 
 /// Isolates that wait for a tenant.
@@ -93,13 +98,15 @@ fn is_ordinary(config: &Config) -> bool {
     config.snapshot.is_none() && !config.recording
 }
 
-/// Makes isolates if runtimes follow each other.
-fn restock(footing: Footing) {
-    let now = Instant::now();
+/// Makes isolates if runtimes follow each other. Not before the one that is wanted works: it needs the processors first.
+pub(super) fn restock(config: &Config) {
+    if !is_ordinary(config) || room::is_limited() {
+        return;
+    }
+    let footing = Footing::of(config);
     let missing = {
         let mut stock = STOCK.lock();
-        let follows = stock.wanted.replace(now).is_some_and(|before| now - before < PACE);
-        if !follows || stock.paused.is_some_and(|until| now < until) {
+        if !stock.follows || stock.paused.is_some_and(|until| Instant::now() < until) {
             return;
         }
         stock.ready.retain(|waiting| waiting.footing == footing);

@@ -8,6 +8,7 @@ use super::driver::Driver;
 use super::message::Message;
 use super::root::{self, Alive};
 use super::shared::Shared;
+use super::stock;
 use crate::commands::bootstrap;
 use crate::engine::{Blank, Engine, panic_text};
 use crate::error::Error;
@@ -66,6 +67,7 @@ fn live(
                 ready.answer(Ok(Value::Undefined));
             }
         }
+        stock::restock(&shared.config);
         let mut driver = Driver::new(engine);
         let panicked = std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| driver.poll(cx))) {
             Ok(ended) => ended.map(|()| None),

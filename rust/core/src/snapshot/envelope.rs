@@ -73,6 +73,11 @@ fn source(rest: &mut &[u8]) -> Option<Source> {
     Some(Source { is_module, name: name?, text: text? })
 }
 
+/// The digest that an envelope tells of its contents.
+pub(crate) fn digest_of(bytes: &[u8]) -> Option<&[u8; 32]> {
+    bytes.get(MAGIC.len() + 32..)?.first_chunk()
+}
+
 /// Takes a snapshot out of its envelope, if `identity` made it; an error says what is wrong with the bytes.
 pub(crate) fn unseal<'a>(identity: &Identity, bytes: &'a [u8]) -> Result<Parts<'a>, &'static str> {
     let (magic, rest) = bytes.split_first_chunk::<8>().ok_or("they are too short")?;
@@ -99,7 +104,7 @@ pub(crate) fn unseal<'a>(identity: &Identity, bytes: &'a [u8]) -> Result<Parts<'
 
 #[cfg(test)]
 mod tests {
-    use super::{HEADER, Identity, Source, seal, unseal};
+    use super::{HEADER, Identity, Source, digest_of, seal, unseal};
 
     const ME: Identity = [7; 32];
 
@@ -110,6 +115,8 @@ mod tests {
         let sealed = seal(&ME, b"heap", &sources);
         let parts = unseal(&ME, &sealed).unwrap();
         assert_eq!((parts.heap, &parts.sources), (&b"heap"[..], &sources));
+        assert_eq!(digest_of(&sealed), Some(&parts.digest));
+        assert_eq!(digest_of(&sealed[..70]), None);
     }
 
     #[test]

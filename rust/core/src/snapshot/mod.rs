@@ -5,7 +5,7 @@ mod identity;
 mod layer;
 mod store;
 
-pub(crate) use envelope::Source;
+pub(crate) use envelope::{Source, digest_of};
 pub(crate) use identity::seal;
 pub(crate) use layer::complete;
 pub(crate) use store::{Start, built_in, is_shared, open};

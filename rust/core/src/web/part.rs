@@ -3,6 +3,7 @@
 use deno_core::v8;
 
 use super::compile::compile;
+use crate::code_cache;
 use crate::engine::state_of;
 
 /// Each with its name, its text and its compiled code.
@@ -17,9 +18,24 @@ pub(super) fn on_part<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCa
         scope.throw_exception(error);
         return;
     };
-    if let Some(function) = compile(scope, name, text, Some(code)).and_then(|script| script.run(scope)) {
+    if let Some(function) = function_of(scope, name, text, code) {
         rv.set(function);
     }
+}
+
+/// The code that the build kept is for isolates that start from the built-in snapshot. For others, what the first of them compiled is kept.
+fn function_of<'s>(scope: &mut v8::PinScope<'s, '_>, name: &str, text: &'static str, code: &[u8]) -> Option<v8::Local<'s, v8::Value>> {
+    let key = state_of(scope).shared.config.snapshot.as_ref().and_then(|snapshot| code_cache::key_of_part(name, snapshot));
+    let kept = key.as_ref().and_then(code_cache::get);
+    let (script, anew) = compile(scope, name, text, Some(kept.as_deref().unwrap_or(code)))?;
+    let function = script.run(scope)?;
+    if let Some(key) = key
+        && anew
+        && let Some(code) = script.get_unbound_script(scope).create_code_cache()
+    {
+        code_cache::put(key, code.to_vec().into());
+    }
+    Some(function)
 }
 
 /// What a script brings under a name, if nothing is thrown on the way.
