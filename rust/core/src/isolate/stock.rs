@@ -53,7 +53,7 @@ struct Waiting {
     ended: flume::Receiver<()>,
 }
 
-/// Gives `tenancy` an isolate that was made ahead, or gives it back. Its thread calls [`restock`] when the isolate works.
+/// Gives `tenancy` an isolate that was made ahead, or gives it back. Its thread calls [`restock`] when the isolate is there.
 pub(super) fn take(mut tenancy: Tenancy) -> Result<(), Tenancy> {
     let config = &tenancy.shared.config;
     if room::is_limited() {
@@ -98,7 +98,7 @@ fn is_ordinary(config: &Config) -> bool {
     config.snapshot.is_none() && !config.recording
 }
 
-/// Makes isolates if runtimes follow each other. Not before the one that is wanted works: it needs the processors first.
+/// Makes isolates if runtimes follow each other. Not before the one that is wanted is there: it needs the processors first.
 pub(super) fn restock(config: &Config) {
     if !is_ordinary(config) || room::is_limited() {
         return;

@@ -58,6 +58,7 @@ fn live(
     local.block_on(async move {
         let mut engine = blank.settle(shared, mailbox, fetch)?;
         engine.replay().await?;
+        stock::restock(&shared.config);
         match &shared.config.bootstrap {
             Some(script) => {
                 shared.watch(ready);
@@ -67,7 +68,6 @@ fn live(
                 ready.answer(Ok(Value::Undefined));
             }
         }
-        stock::restock(&shared.config);
         let mut driver = Driver::new(engine);
         let panicked = std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| driver.poll(cx))) {
             Ok(ended) => ended.map(|()| None),
