@@ -11,6 +11,9 @@ use super::numbers::array_index;
 
 /// Bytes that an item of a long list may take: with more than a mebibyte to come, a buffer that was used before spares its pages.
 const ROOM_OF_ITEM: usize = 64;
+/// A list of more rows than this is made room for at once, of up to `MANY`.
+const FEW: usize = 64;
+const MANY: usize = 1 << 16;
 
 impl<'py> Encoder<'py, '_> {
     pub(super) fn sequence(&mut self, length: usize, item: impl Fn(usize) -> PyResult<Bound<'py, PyAny>>) -> Result<(), Failure> {
@@ -18,6 +21,9 @@ impl<'py> Encoder<'py, '_> {
         self.shared.spares.widen(&mut self.wire.bytes, length.saturating_mul(ROOM_OF_ITEM));
         self.wire.bytes.push(wire::ARRAY);
         self.wire.bytes.varint(length as u64);
+        if length > FEW && item(0).is_ok_and(|row| row.is_exact_instance_of::<PyDict>()) {
+            self.seen.reserve(length.min(MANY));
+        }
         for index in 0..length {
             let step = || format!("[{index}]");
             let item = item(index).map_err(|error| Failure::from(error).at(step))?;
