@@ -9,9 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cdp import Client
 from test_isolation import INTERNAL, REVIEWED, WALK
 
-from jsrun import JavaScriptError, JavaScriptTimeout, Runtime, RuntimeConfig, SnapshotBuilder
+from jsrun import (
+    FetchRequest,
+    FetchResponse,
+    InspectorConfig,
+    JavaScriptError,
+    JavaScriptTimeout,
+    Runtime,
+    RuntimeConfig,
+    SnapshotBuilder,
+    SnapshotError,
+)
 
 MakeRuntime = Callable[..., Runtime]
 POLLUTED = (Path(__file__).parent / "js" / "polluted.js").read_text()
@@ -223,10 +234,83 @@ def test_parts_in_a_snapshot() -> None:
 
 
 def test_an_error_while_a_part_is_loaded_reaches_who_reads_it(rt: Runtime) -> None:
-    # A string that cannot be made where a script wants one: the script reads its own literals' inherited options.
+    # Scripts look for a default value among the options of their own literals, which inherit.
     getter = "{ configurable: true, get() { throw new TypeError('mine') } }"
     rt.eval(f"Object.defineProperty(Object.prototype, 'defaultValue', {getter}); 0")
     with pytest.raises(JavaScriptError, match="mine"):
         rt.eval("typeof ReadableStream")
     rt.eval("delete Object.prototype.defaultValue")
     assert rt.eval("new ReadableStream() instanceof ReadableStream") is True
+
+
+# What the host lends must not pass through a changed prototype: who loads parts is given everything.
+REACH = """
+const met = [];
+const lent = ["print", "part", "report", "random", "crypto", "fetch", "inspected", "timers", "push", "end", "fail"];
+for (const name of lent) {
+    Object.defineProperty(Object.prototype, name, {
+        configurable: true, get() { met.push(this, name); }, set(value) { met.push(this, value); },
+    });
+}
+globalThis.metNames = () => met.flatMap((it) => (Object(it) === it ? Reflect.ownKeys(it).map(String) : []));
+"""
+USE = """
+console.log(1); console.error(2); crypto.randomUUID(); new ReadableStream(); setTimeout(() => {}, 1);
+for (const name of Reflect.ownKeys(globalThis)) globalThis[name];
+metNames().filter((name) => ["print", "part", "report", "random", "push", "core", "primordials"].includes(name))
+"""
+
+
+@pytest.mark.parametrize("console", [True, False])
+def test_what_the_host_lends_is_out_of_reach(runtimes: MakeRuntime, console: bool) -> None:
+    rt = runtimes(on_console=(lambda _: None) if console else None)
+    rt.eval(REACH)
+    assert rt.eval(f"{{ {USE} }}") == []
+
+
+def test_what_the_host_lends_is_out_of_reach_of_a_snapshot() -> None:
+    builder = SnapshotBuilder()
+    builder.execute_script("reach.js", REACH)
+    with Runtime(RuntimeConfig(snapshot=builder.build(), on_console=lambda _: None)) as rt:
+        assert rt.eval(f"{{ {USE} }}") == []
+        assert rt.eval("typeof fetch") == "undefined"
+
+
+def test_what_a_snapshot_declares_stays_where_fetch_is_given() -> None:
+    async def answer(_: FetchRequest) -> FetchResponse:
+        return FetchResponse(status=204)
+
+    builder = SnapshotBuilder()
+    builder.execute_script("polyfill.js", "var Headers = 6; function fetch() { return 7 }")
+    with Runtime(RuntimeConfig(snapshot=builder.build(), fetch=answer)) as rt:
+        assert rt.eval("[Headers, fetch(), typeof Response]") == [6, 7, "function"]
+
+
+def test_a_part_that_is_read_while_it_is_loaded_is_one(rt: Runtime) -> None:
+    rt.eval("""
+        let inner, depth = 0;
+        Object.defineProperty(Object.prototype, "required", { configurable: true, get() {
+            if (depth++ === 0) inner = ReadableStream;
+        } });
+        0
+    """)
+    assert rt.eval("const outer = ReadableStream; delete Object.prototype.required; inner === outer") is True
+    assert rt.eval("new ReadableStream() instanceof inner") is True
+
+
+@pytest.mark.parametrize("how", ["freeze", "seal", "preventExtensions"])
+def test_a_snapshot_whose_global_object_is_not_extensible_is_refused(how: str) -> None:
+    builder = SnapshotBuilder()
+    builder.execute_script("closed.js", f"Object.{how}(globalThis)")
+    with pytest.raises(SnapshotError, match="not extensible"):
+        builder.build()
+
+
+def test_a_debugger_looks_at_parts_without_side_effects() -> None:
+    builder = SnapshotBuilder()
+    builder.execute_script("own.js", "globalThis.Blob = 5; Object.defineProperty(globalThis, 'File', { get: () => 6 })")
+    config = RuntimeConfig(inspector=InspectorConfig(port=0), snapshot=builder.build())
+    with Runtime(config) as rt, Client(rt) as client:
+        assert rt.eval("[Blob, File]") == [5, 6]
+        seen = client.call("Runtime.evaluate", expression="typeof URL + typeof atob", throwOnSideEffect=True)
+        assert seen["result"]["value"] == "functionfunction"

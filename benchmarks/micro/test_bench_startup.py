@@ -43,7 +43,9 @@ def test_create_with_bootstrap(benchmark: BenchmarkFixture) -> None:
     benchmark.pedantic(once, rounds=ROUNDS)
 
 
-@pytest.mark.parametrize("name", ["console", "TextEncoder", "URL", "structuredClone", "crypto", "AbortSignal", "ReadableStream"])
+@pytest.mark.parametrize(
+    "name", ["console", "TextEncoder", "URL", "structuredClone", "crypto", "AbortSignal", "ReadableStream"]
+)
 def test_first_use(benchmark: BenchmarkFixture, name: str) -> None:
     """The first read of a global, which loads what it brings."""
     made: list[Runtime] = []

@@ -1,6 +1,6 @@
 //! Compiling with code that is there already, and keeping what V8 had to compile anew.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,6 +21,8 @@ const LEAST: usize = 8 << 10;
 pub(crate) struct CodeCache {
     directory: Option<PathBuf>,
     fresh: RefCell<Vec<Fresh>>,
+    /// The digest of the user's snapshot whose heap the isolate started with. V8 compiles for one heap's read-only part.
+    pub(crate) image: Cell<Option<[u8; 32]>>,
     /// An isolate that becomes a snapshot compiles everything itself.
     off: bool,
 }
@@ -39,7 +41,7 @@ enum Code {
 
 impl CodeCache {
     pub(crate) fn new(config: &Config) -> Self {
-        Self { directory: config.code_cache.clone(), fresh: RefCell::default(), off: config.recording }
+        Self { directory: config.code_cache.clone(), fresh: RefCell::default(), image: Cell::new(None), off: config.recording }
     }
 
     /// Code that ran, to be kept when there is nothing else to do.

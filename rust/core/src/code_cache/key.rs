@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 
 use super::entry::Key;
 use crate::isolate::{V8_FLAGS, v8_version};
-use crate::snapshot::digest_of;
 
 /// What V8 compiles a source as: the code differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +39,10 @@ pub(super) fn key_of(scope: &mut v8::PinScope<'_, '_>, unit: Unit, source: v8::L
     hash.finalize().into()
 }
 
-/// The key of a part of the platform in isolates that start from a user's snapshot: V8 compiles for one read-only heap.
-pub(crate) fn key_of_part(name: &str, snapshot: &[u8]) -> Option<Key> {
+/// The key of a part of the platform in isolates that started with the heap of a user's snapshot.
+pub(crate) fn key_of_part(name: &str, image: &[u8; 32]) -> Key {
     let mut hash = Sha256::new();
-    hash.update(digest_of(snapshot)?);
+    hash.update(image);
     hash.update(name);
-    Some(hash.finalize().into())
+    hash.finalize().into()
 }

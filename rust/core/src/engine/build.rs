@@ -206,6 +206,9 @@ impl Blank {
             deno_core::scope!(scope, runtime);
             let state = Rc::new(State::new(scope, Arc::clone(shared), mailbox, context, buffers));
             scope.set_slot(Rc::clone(&state));
+            if start.complete {
+                state.code_cache.image.set(shared.config.snapshot.as_deref().and_then(snapshot::digest_of).copied());
+            }
             internals.lend(scope, &state, fetch)?;
             restrict(scope, &shared.config)?;
             state

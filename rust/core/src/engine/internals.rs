@@ -39,7 +39,8 @@ impl Internals {
         for (name, value) in &self.0 {
             let key = v8::String::new(scope, name)?;
             let value = v8::Local::new(scope, value);
-            global.define_own_property(scope, key.into(), value, v8::PropertyAttribute::DONT_ENUM)?;
+            // False where user code made the global object inextensible.
+            global.define_own_property(scope, key.into(), value, v8::PropertyAttribute::DONT_ENUM).filter(|defined| *defined)?;
         }
         Some(())
     }
@@ -58,7 +59,11 @@ impl Internals {
         let streams = streams.and_then(|streams| streams.try_cast().ok());
         streams
             .and_then(|streams| stream::lend(scope, state, streams))
-            .ok_or_else(|| Error::Invalid("the start-up snapshot has no stream functions".into()))
+            .ok_or_else(|| Error::Invalid("the start-up snapshot has no stream functions".into()))?;
+        if state.shared.config.inspector.is_some() {
+            state.call_streams(scope, "loadAll", &[]).ok_or_else(|| Error::Invalid("a part of the platform cannot be loaded".into()))?;
+        }
+        Ok(())
     }
 
     /// Takes the host's functions back; returns the timers that are set.

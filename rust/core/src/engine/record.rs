@@ -78,7 +78,11 @@ impl Engine {
         let internals = std::mem::take(&mut self.internals);
         let timers = self.scoped(|scope, _| {
             let timers = internals.reclaim(scope)?;
-            internals.restore(scope).ok_or(Error::Closed)?;
+            internals.restore(scope).ok_or_else(|| {
+                Error::Snapshot(
+                    "globalThis is not extensible at the end of the snapshot's scripts; a runtime could not start from it".into(),
+                )
+            })?;
             Ok::<_, Error>(timers)
         })?;
         drop(internals);

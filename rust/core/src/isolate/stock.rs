@@ -27,7 +27,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// Isolates that wait at most, where there are cores to make them on.
 const MOST: usize = 2;
 
-static STOCK: Mutex<Stock> = Mutex::new(Stock { ready: VecDeque::new(), wanted: None, follows: false, paused: None, swept: false });
+static STOCK: Mutex<Stock> =
+    Mutex::new(Stock { ready: VecDeque::new(), wanted: None, follows: false, coming: 0, paused: None, swept: false });
 
 struct Stock {
     /// The oldest first.
@@ -36,6 +37,8 @@ struct Stock {
     wanted: Option<Instant>,
     /// Whether that one followed another.
     follows: bool,
+    /// Isolates that are about to be started.
+    coming: usize,
     /// Until when none is made.
     paused: Option<Instant>,
     /// Somebody is to come and free what nobody wants.
@@ -110,11 +113,21 @@ pub(super) fn restock(config: &Config) {
             return;
         }
         stock.ready.retain(|waiting| waiting.footing == footing);
-        most().saturating_sub(stock.ready.len())
+        let missing = most().saturating_sub(stock.ready.len() + stock.coming);
+        stock.coming += missing;
+        missing
     };
+    if missing == 0 {
+        return;
+    }
     for _ in 0..missing {
-        let Some(waiting) = prepare(footing) else { return };
-        STOCK.lock().ready.push_back(waiting);
+        let waiting = prepare(footing);
+        let mut stock = STOCK.lock();
+        stock.coming -= 1;
+        // A user's snapshot may have come meanwhile: without a tenant the isolate ends.
+        if stock.paused.is_none_or(|until| Instant::now() >= until) {
+            stock.ready.extend(waiting);
+        }
     }
     sweep_later();
 }

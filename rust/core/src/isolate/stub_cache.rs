@@ -7,13 +7,17 @@
 #[cfg(jsrun_v8_hooks)]
 const TABLES: usize = (4096 + 1024) * 3 * size_of::<usize>();
 
+/// Caches that were made empty this way.
+#[cfg(all(test, jsrun_v8_hooks))]
+pub(super) static MADE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
 #[cfg(all(target_os = "linux", jsrun_v8_hooks))]
 mod hooks {
     //! What V8 calls, and what it would have called.
 
     use std::ffi::c_void;
 
-    use super::{TABLES, empty};
+    use super::{TABLES, empty, gives_zeroes};
 
     unsafe extern "C" {
         fn __real__ZN2v88internal9StubCache10InitializeEv(cache: *mut c_void);
@@ -22,6 +26,9 @@ mod hooks {
 
     /// Whether `cache` is what this file was written for: V8 allocates the object by itself.
     fn is_known(cache: *mut c_void) -> bool {
+        if !gives_zeroes() {
+            return false;
+        }
         // SAFETY: V8 makes these objects with `new`, which is `malloc` here.
         let size = unsafe { libc::malloc_usable_size(cache) };
         (TABLES + size_of::<usize>()..TABLES + 64).contains(&size)
@@ -30,6 +37,8 @@ mod hooks {
     #[unsafe(no_mangle)]
     unsafe extern "C" fn __wrap__ZN2v88internal9StubCache10InitializeEv(cache: *mut c_void) {
         if is_known(cache) {
+            #[cfg(test)]
+            super::MADE.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             // SAFETY: the tables of a cache that is made on this thread.
             unsafe { empty(cache.cast()) }
         } else {
@@ -48,6 +57,18 @@ mod hooks {
             unsafe { __real__ZN2v88internal9StubCache5ClearEv(cache) }
         }
     }
+}
+
+/// Whether memory of `malloc`'s is zero after it was given back. It is on Linux, but not where `malloc` takes huge pages, or under some emulators.
+#[cfg(all(target_os = "linux", jsrun_v8_hooks))]
+fn gives_zeroes() -> bool {
+    static ANSWER: std::sync::LazyLock<bool> = std::sync::LazyLock::new(|| {
+        let mut trial = vec![1_u8; TABLES];
+        // SAFETY: memory of this function's, from `malloc`.
+        unsafe { empty(trial.as_mut_ptr()) };
+        trial.iter().all(|byte| std::hint::black_box(*byte) == 0)
+    });
+    *ANSWER
 }
 
 /// Zeroes the tables that begin at `tables`.

@@ -127,6 +127,28 @@ mod tests {
     }
 
     #[test]
+    fn isolates_are_made_lean_and_load_their_parts_as_the_build_compiled_them() -> Result<(), Error> {
+        let _alone = STARTS.lock();
+        let queue = Arc::new(Queue::new()?);
+        let (isolate, start) = Isolate::new(Config::default(), None)?;
+        let shared = isolate.shared();
+        let ticket = || shared.ticket(Arc::clone(&queue), true, Timeouts::default(), None);
+        let ready = ticket();
+        start.start(Arc::clone(&ready))?;
+        outcome(&queue, &ready)?;
+        #[cfg(jsrun_v8_hooks)]
+        assert!(crate::isolate::stub_cache::MADE.load(std::sync::atomic::Ordering::Relaxed) >= 3);
+        let all = ticket();
+        let code = Value::text("Reflect.ownKeys(globalThis).map((name) => typeof globalThis[name]).length > 100");
+        shared.submit(Arc::clone(&all), Command::Eval(Eval { code, filename: None }))?;
+        assert!(matches!(outcome(&queue, &all), Ok(Value::Bool(true))));
+        assert_eq!(crate::web::COMPILED_ANEW.load(std::sync::atomic::Ordering::Relaxed), 0);
+        shared.close();
+        assert!(shared.wait_closed(Duration::from_secs(20)));
+        Ok(())
+    }
+
+    #[test]
     fn hostile_73_a_panic_outside_every_operation_ends_the_isolate_and_is_told_to_all_who_wait() -> Result<(), Error> {
         let _alone = STARTS.lock();
         let queue = Arc::new(Queue::new()?);

@@ -12,7 +12,7 @@ use super::envelope::{Source, unseal};
 use super::identity::identity;
 use crate::error::Error;
 
-/// V8's heap after deno_core's, deno_web's and our own set-up, made when the crate was built.
+/// V8's heap after deno_core's set-up and that of the platform's standing scripts, made when the crate was built.
 static BUILT_IN: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/startup.snapshot"));
 
 /// Most distinct snapshots in one process: their bytes are never freed.

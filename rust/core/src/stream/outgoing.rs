@@ -54,14 +54,15 @@ struct Outlet {
 
 /// Takes the functions over, and gives them theirs.
 pub(crate) fn lend(scope: &mut v8::PinScope<'_, '_>, state: &State, functions: v8::Local<'_, v8::Object>) -> Option<()> {
-    let host = v8::Object::new(scope);
+    let null = v8::null(scope).into();
+    let host = v8::Object::with_prototype_and_properties(scope, null, &[], &[]);
     for (name, function) in [
         ("push", v8::Function::new(scope, on_push)?),
         ("end", v8::Function::new(scope, on_end)?),
         ("fail", v8::Function::new(scope, on_fail)?),
     ] {
         let key = v8::String::new(scope, name)?;
-        host.set(scope, key.into(), function.into())?;
+        host.create_data_property(scope, key.into(), function.into())?;
     }
     let _ = state.streams.host.set(v8::Global::new(scope, host));
     let _ = state.streams.functions.set(v8::Global::new(scope, functions));

@@ -18,7 +18,7 @@ const {
   TypeError,
 } = primordials;
 
-const { expose, isLoaded, load } = core.loadExtScript("ext:jsrun_web/parts.js");
+const { expose, isLoaded, load, loadAll } = core.loadExtScript("ext:jsrun_web/parts.js");
 const { host, lend } = load("ext:jsrun_web/host.js");
 const event = load("ext:deno_web/02_event.js");
 const exceptions = load("ext:deno_web/01_dom_exception.js");
@@ -141,7 +141,7 @@ expose("ext:deno_web/13_message_port.js", ["structuredClone"], true);
 
 // The functions with which parts are loaded and streams cross the border. The first of a stream's that is called loads all of them.
 const BORDER = "ext:jsrun_web/streams.js";
-const border = { __proto__: null, load };
+const border = { __proto__: null, load, loadAll };
 ArrayPrototypeForEach(["abort", "close", "discard", "fetchStream", "fromHost", "open", "register", "toHost", "write"], (name) => {
   border[name] = (...args) => ReflectApply(ObjectAssign(border, load(BORDER))[name], undefined, args);
 });

@@ -1,5 +1,5 @@
-//! The JavaScript that is in every isolate before user code: deno_web's scripts, and ours on top. Compiled into the crate and into its build script,
-//! which makes the start-up snapshot from it; both must list the same extensions in the same order.
+//! What every isolate has of deno_core, deno_web and ours, and which of their scripts are parts. Compiled into the crate and into its build script, which
+//! makes the start-up snapshot and the parts from it; both must list the same extensions in the same order.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -34,6 +34,11 @@ fn op_lazy_property<'s>(
     script: v8::Local<'s, v8::String>,
     enumerable: bool,
 ) {
+    let own = object.get_property_attributes(scope, name.into()).filter(|_| object.has_own_property(scope, name.into()) == Some(true));
+    if own.is_some_and(|attributes| attributes.is_dont_delete()) {
+        // What a snapshot's script declared stays.
+        return;
+    }
     let attributes = if enumerable { v8::PropertyAttribute::NONE } else { v8::PropertyAttribute::DONT_ENUM };
     let property = v8::AccessorConfiguration::new(on_read).data(script.into()).property_attribute(attributes);
     object.set_accessor_with_configuration(scope, name.into(), property);

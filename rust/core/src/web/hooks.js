@@ -55,7 +55,9 @@ function forgetHooks(exports) {
   for (let index = 0; index < names.length; index++) {
     const { value } = ReflectGetOwnPropertyDescriptor(exports, names[index]);
     visit(value);
-    visit(value?.prototype);
+    if (typeof value === "function") {
+      visit(ReflectGetOwnPropertyDescriptor(value, "prototype")?.value ?? null);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-//! What the host lends to the scripts in the snapshot: where `console` goes, randomness, and who hears of uncaught errors.
+//! What the host lends to the platform's scripts: where `console` goes, randomness, cryptography, their parts, and who hears of uncaught errors.
 
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ const LONGEST: usize = 1 << 20;
 
 /// Name under which the snapshot's scripts leave their set-up function on the global.
 pub(crate) const SETUP: &str = "__jsrun_setup__";
-/// And the functions with which streams cross the border.
+/// And the functions with which parts are loaded and streams cross the border.
 pub(crate) const STREAMS: &str = "__jsrun_streams__";
 
 /// Hands the host's functions to the snapshot's scripts.
@@ -33,7 +33,9 @@ pub(crate) fn lend(
 ) -> Result<(), Error> {
     let refused = || Error::Invalid("the start-up snapshot refused its host".into());
     load_with(bring);
-    let offer = v8::Object::new(scope);
+    // Without a prototype, and filled without setters: nothing of it may pass through what user code left on Object.prototype.
+    let null = v8::null(scope).into();
+    let offer = v8::Object::with_prototype_and_properties(scope, null, &[], &[]);
     let fetch = fetch.map(|function| make_function(scope, state, function)).transpose()?;
     for (name, function) in [
         ("report", v8::Function::new(scope, on_uncaught)),
@@ -45,16 +47,16 @@ pub(crate) fn lend(
     ] {
         let Some(function) = function else { continue };
         let key = v8::String::new(scope, name).ok_or_else(refused)?;
-        offer.set(scope, key.into(), function.into()).ok_or_else(refused)?;
+        offer.create_data_property(scope, key.into(), function.into()).ok_or_else(refused)?;
     }
     if state.shared.config.inspector.is_some() {
         let key = v8::String::new(scope, "inspected").ok_or_else(refused)?;
         let yes = v8::Boolean::new(scope, true).into();
-        offer.set(scope, key.into(), yes).ok_or_else(refused)?;
+        offer.create_data_property(scope, key.into(), yes).ok_or_else(refused)?;
     }
     let key = v8::String::new(scope, "timers").ok_or_else(refused)?;
     let timers = timers(scope, &state.shared.counters.timers).ok_or_else(refused)?;
-    offer.set(scope, key.into(), timers.into()).ok_or_else(refused)?;
+    offer.create_data_property(scope, key.into(), timers.into()).ok_or_else(refused)?;
     let undefined = v8::undefined(scope).into();
     setup.call(scope, undefined, &[offer.into()]).ok_or_else(refused)?;
     Ok(())

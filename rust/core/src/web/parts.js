@@ -4,7 +4,7 @@
 (function () {
 const { core, internals, primordials } = __bootstrap;
 const { op_lazy_property } = core.ops;
-const { ArrayPrototypeForEach, ObjectAssign, ObjectSetPrototypeOf } = primordials;
+const { ArrayPrototypeForEach, ArrayPrototypePush, ObjectAssign, ObjectSetPrototypeOf, ReflectGetOwnPropertyDescriptor } = primordials;
 
 const fromBuild = core.loadExtScript;
 const loaded = {
@@ -14,18 +14,21 @@ const loaded = {
   "ext:jsrun_web/kept.js": fromBuild("ext:jsrun_web/kept.js"),
 };
 const { forgetHooks } = loaded["ext:jsrun_web/hooks.js"];
-const { host } = loaded["ext:jsrun_web/host.js"];
+const { host, loader } = loaded["ext:jsrun_web/host.js"];
 const { keep } = loaded["ext:jsrun_web/kept.js"];
 
 /** What a script brings. */
 function load(script) {
   if (loaded[script] === undefined) {
-    const lent = host();
+    const part = loader();
     // Without a host the start-up snapshot is being made.
-    const exports = lent === null ? fromBuild(script) : lent.part(script)(__bootstrap);
-    forgetHooks(exports);
-    keep(script, exports);
-    loaded[script] = exports;
+    const exports = part === null ? fromBuild(script) : part(script)(__bootstrap);
+    // Code that ran meanwhile may have loaded it already: what it got is what there is.
+    if (loaded[script] === undefined) {
+      forgetHooks(exports);
+      keep(script, exports);
+      loaded[script] = exports;
+    }
   }
   return loaded[script];
 }
@@ -34,9 +37,20 @@ function isLoaded(script) {
   return loaded[script] !== undefined;
 }
 
+// All names that were exposed.
+const exposed = [];
+
 /** Puts names on the global object whose values come from a script that is loaded when the first of them is read. */
 function expose(script, names, enumerable) {
-  ArrayPrototypeForEach(names, (name) => op_lazy_property(globalThis, name, script, enumerable));
+  ArrayPrototypeForEach(names, (name) => {
+    op_lazy_property(globalThis, name, script, enumerable);
+    ArrayPrototypePush(exposed, name);
+  });
+}
+
+/** Loads all of them now: a debugger looks at globals without running code. */
+function loadAll() {
+  ArrayPrototypeForEach(exposed, (name) => ReflectGetOwnPropertyDescriptor(globalThis, name));
 }
 
 // What deno_web's scripts find: these instead of deno_core's, and lists that neither a script that runs again nor a changed Object.prototype
@@ -55,5 +69,5 @@ core.registerTransferableResource = (name, send, receive) => {
   ObjectAssign(core.getTransferableResource(name), { __proto__: null, send, receive });
 };
 
-return { __proto__: null, expose, isLoaded, load };
+return { __proto__: null, expose, isLoaded, load, loadAll };
 })();
