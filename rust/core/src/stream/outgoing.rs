@@ -70,7 +70,7 @@ pub(crate) fn lend(scope: &mut v8::PinScope<'_, '_>, state: &State, functions: v
 }
 
 impl State {
-    /// Calls a function of `streams.js`.
+    /// Calls a function of the object behind which parts and `streams.js` are.
     pub(crate) fn call_streams<'s>(
         &self,
         scope: &mut v8::PinScope<'s, '_>,
@@ -81,7 +81,7 @@ impl State {
         call_method(scope, functions, name, args)
     }
 
-    /// A function of `streams.js`.
+    /// A function of the same object.
     pub(crate) fn stream_function<'s>(&self, scope: &mut v8::PinScope<'s, '_>, name: &str) -> Option<v8::Local<'s, v8::Value>> {
         let functions = v8::Local::new(scope, self.streams.functions.get()?);
         let key = v8::String::new(scope, name)?;
