@@ -108,7 +108,7 @@ mod tests {
     use crate::completion::Queue;
     use crate::config::Config;
     use crate::error::Error;
-    use crate::isolate::{Isolate, Message};
+    use crate::isolate::{Isolate, Message, Shared};
     use crate::reply::{Item, Ticket, Timeouts};
     use crate::room::tests::STARTS;
     use crate::spin::Spin;
@@ -126,16 +126,25 @@ mod tests {
         }
     }
 
+    fn ticket(shared: &Arc<Shared>, queue: &Arc<Queue>) -> Arc<Ticket> {
+        shared.ticket(Arc::clone(queue), true, Timeouts::default(), None)
+    }
+
+    fn started(queue: &Arc<Queue>) -> Result<Isolate, Error> {
+        let (isolate, start) = Isolate::new(Config::default(), None)?;
+        let ready = ticket(isolate.shared(), queue);
+        start.start(Arc::clone(&ready))?;
+        outcome(queue, &ready)?;
+        Ok(isolate)
+    }
+
     #[test]
     fn isolates_are_made_lean_and_load_their_parts_as_the_build_compiled_them() -> Result<(), Error> {
         let _alone = STARTS.lock();
         let queue = Arc::new(Queue::new()?);
-        let (isolate, start) = Isolate::new(Config::default(), None)?;
+        let isolate = started(&queue)?;
         let shared = isolate.shared();
-        let ticket = || shared.ticket(Arc::clone(&queue), true, Timeouts::default(), None);
-        let ready = ticket();
-        start.start(Arc::clone(&ready))?;
-        outcome(&queue, &ready)?;
+        let ticket = || ticket(shared, &queue);
         #[cfg(jsrun_v8_hooks)]
         assert!(crate::isolate::stub_cache::MADE.load(std::sync::atomic::Ordering::Relaxed) >= 3);
         let all = ticket();
@@ -152,12 +161,9 @@ mod tests {
     fn hostile_73_a_panic_outside_every_operation_ends_the_isolate_and_is_told_to_all_who_wait() -> Result<(), Error> {
         let _alone = STARTS.lock();
         let queue = Arc::new(Queue::new()?);
-        let (isolate, start) = Isolate::new(Config::default(), None)?;
+        let isolate = started(&queue)?;
         let shared = isolate.shared();
-        let ticket = || shared.ticket(Arc::clone(&queue), true, Timeouts::default(), None);
-        let ready = ticket();
-        start.start(Arc::clone(&ready))?;
-        outcome(&queue, &ready)?;
+        let ticket = || ticket(shared, &queue);
         let waits = ticket();
         let code = Value::text("new Promise((resolve) => setTimeout(resolve, 60_000))");
         shared.submit(Arc::clone(&waits), Command::Eval(Eval { code, filename: None }))?;
