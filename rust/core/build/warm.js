@@ -1,4 +1,4 @@
-// For the build: loads every part, and does with it what most programs do, so that the code for that is kept compiled.
+// For the build: loads every part, so that the code that this takes is kept compiled.
 ((setup, border, part) => {
   delete globalThis.part;
   setup({ __proto__: null, part, timers: new Uint32Array(3) });

@@ -61,7 +61,7 @@ impl Internals {
             .and_then(|streams| stream::lend(scope, state, streams))
             .ok_or_else(|| Error::Invalid("the start-up snapshot has no stream functions".into()))?;
         if state.shared.config.inspector.is_some() {
-            state.call_streams(scope, "loadAll", &[]).ok_or_else(|| Error::Invalid("a part of the platform cannot be loaded".into()))?;
+            state.call_streams(scope, "inspect", &[]).ok_or_else(|| Error::Invalid("a part of the platform cannot be loaded".into()))?;
         }
         Ok(())
     }

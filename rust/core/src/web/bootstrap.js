@@ -141,7 +141,12 @@ expose("ext:deno_web/13_message_port.js", ["structuredClone"], true);
 
 // The functions with which parts are loaded and streams cross the border. The first of a stream's that is called loads all of them.
 const BORDER = "ext:jsrun_web/streams.js";
-const border = { __proto__: null, load, loadAll };
+const border = { __proto__: null, load };
+// For debuggers, which hear of the console and look at globals without running code.
+border.inspect = () => {
+  load("ext:jsrun_web/console.js").inspectConsole();
+  loadAll();
+};
 ArrayPrototypeForEach(["abort", "close", "discard", "fetchStream", "fromHost", "open", "register", "toHost", "write"], (name) => {
   border[name] = (...args) => ReflectApply(ObjectAssign(border, load(BORDER))[name], undefined, args);
 });
@@ -160,9 +165,6 @@ const setup = (offered) => {
   if (offered !== null) {
     if (isLoaded("ext:jsrun_web/clock.js")) {
       load("ext:jsrun_web/clock.js").begin();
-    }
-    if (offered.inspected) {
-      load("ext:jsrun_web/console.js").inspectConsole();
     }
     if (offered.fetch !== undefined) {
       // Only where the host answers it.

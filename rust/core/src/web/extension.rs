@@ -34,8 +34,9 @@ fn op_lazy_property<'s>(
     script: v8::Local<'s, v8::String>,
     enumerable: bool,
 ) {
-    let own = object.get_property_attributes(scope, name.into()).filter(|_| object.has_own_property(scope, name.into()) == Some(true));
-    if own.is_some_and(|attributes| attributes.is_dont_delete()) {
+    if object.has_own_property(scope, name.into()) == Some(true)
+        && object.get_property_attributes(scope, name.into()).is_some_and(|attributes| attributes.is_dont_delete())
+    {
         // What a snapshot's script declared stays.
         return;
     }

@@ -49,11 +49,6 @@ pub(crate) fn lend(
         let key = v8::String::new(scope, name).ok_or_else(refused)?;
         offer.create_data_property(scope, key.into(), function.into()).ok_or_else(refused)?;
     }
-    if state.shared.config.inspector.is_some() {
-        let key = v8::String::new(scope, "inspected").ok_or_else(refused)?;
-        let yes = v8::Boolean::new(scope, true).into();
-        offer.create_data_property(scope, key.into(), yes).ok_or_else(refused)?;
-    }
     let key = v8::String::new(scope, "timers").ok_or_else(refused)?;
     let timers = timers(scope, &state.shared.counters.timers).ok_or_else(refused)?;
     offer.create_data_property(scope, key.into(), timers.into()).ok_or_else(refused)?;

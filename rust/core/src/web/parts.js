@@ -48,7 +48,7 @@ function expose(script, names, enumerable) {
   });
 }
 
-/** Loads all of them now: a debugger looks at globals without running code. */
+/** Loads all of them now. */
 function loadAll() {
   ArrayPrototypeForEach(exposed, (name) => ReflectGetOwnPropertyDescriptor(globalThis, name));
 }
