@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use deno_core::{JsRuntime, JsRuntimeForSnapshot, RuntimeOptions};
 
+#[path = "build/lean.rs"]
+mod lean;
 #[path = "build/link_flags.rs"]
 mod link_flags;
 #[path = "build/parts.rs"]
@@ -30,9 +32,11 @@ fn main() {
     JsRuntime::init_platform(None);
     let reactor = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a Tokio runtime");
     let _entered = reactor.enter();
-    let snapshot = JsRuntimeForSnapshot::try_new(RuntimeOptions { extensions: extension::extensions(), ..Default::default() })
-        .expect("deno_core starts")
-        .snapshot();
+    let mut extensions = extension::extensions();
+    extensions[0].global_object_middleware = Some(lean::loosen);
+    let mut runtime = JsRuntimeForSnapshot::try_new(RuntimeOptions { extensions, ..Default::default() }).expect("deno_core starts");
+    lean::lean(&mut runtime);
+    let snapshot = runtime.snapshot();
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     write(&out.join("startup.snapshot"), &snapshot);
     write_parts(&out, &parts::compiled(Box::leak(snapshot)));

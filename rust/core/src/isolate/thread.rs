@@ -12,6 +12,7 @@ use super::stock;
 use crate::commands::bootstrap;
 use crate::engine::{Blank, Engine, panic_text};
 use crate::error::Error;
+use crate::limits;
 use crate::reply::{Cause, Ticket};
 use crate::room::Room;
 use crate::value::{HostFunction, Value};
@@ -58,6 +59,7 @@ fn live(
     local.block_on(async move {
         let mut engine = blank.settle(shared, mailbox, fetch)?;
         engine.replay().await?;
+        limits::release_stack(shared.config.max_stack);
         stock::restock(&shared.config);
         match &shared.config.bootstrap {
             Some(script) => {

@@ -14,6 +14,6 @@ pub(crate) use cpu::{CpuMeter, REPEAT as CPU_LOOK, stop as stop_for_cpu};
 pub(crate) use heap::{recover_heap, unwatch_heap, watch_heap};
 pub(crate) use interrupt::{fire, forget_state, remember_state};
 pub use pages::binds_growing_buffers;
-pub(crate) use stack::limit_stack;
+pub(crate) use stack::{limit_stack, release_stack};
 pub(crate) use thrash::Thrash;
 pub(crate) use watchdog::{Watchdog, watch_isolate};

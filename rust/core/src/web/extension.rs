@@ -133,9 +133,14 @@ pub(crate) fn extensions() -> Vec<Extension> {
 /// The parts: their names, and where their text is.
 #[allow(dead_code, reason = "the build script puts them into the crate")]
 pub(crate) fn parts() -> Vec<ExtensionFileSource> {
-    let files = all().into_iter().flat_map(|extension| extension.lazy_loaded_js_files.into_owned());
-    let is_part = |name: &str| !STANDING.contains(&name) && !NOT_LOADED.iter().any(|end| name.ends_with(end));
-    files.filter(|file| is_part(file.specifier)).collect()
+    scripts().into_iter().filter(|script| !STANDING.contains(&script.specifier)).collect()
+}
+
+/// The parts and what stands.
+#[allow(dead_code, reason = "the build script reads them")]
+pub(crate) fn scripts() -> Vec<ExtensionFileSource> {
+    let scripts = all().into_iter().flat_map(|extension| extension.lazy_loaded_js_files.into_owned());
+    scripts.filter(|script| !NOT_LOADED.iter().any(|end| script.specifier.ends_with(end))).collect()
 }
 
 fn all() -> Vec<Extension> {

@@ -69,5 +69,6 @@ core.registerTransferableResource = (name, send, receive) => {
   ObjectAssign(core.getTransferableResource(name), { __proto__: null, send, receive });
 };
 
-return { __proto__: null, expose, isLoaded, load, loadAll };
+// The build makes deno_core's tables smaller.
+return { __proto__: null, bootstrap: __bootstrap, expose, isLoaded, load, loadAll };
 })();
