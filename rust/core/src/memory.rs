@@ -74,3 +74,30 @@ impl fmt::Debug for HostMemory {
         write!(f, "HostMemory({} bytes)", self.length)
     }
 }
+
+/// An ASCII string of the host's, for JavaScript to read where it is.
+#[derive(Debug)]
+pub struct HostText(HostMemory);
+
+impl HostText {
+    /// Describes a string.
+    ///
+    /// # Safety
+    /// `address` is that of `length` bytes below 0x80, which stay there and do not change until `owner` is dropped, on any thread.
+    pub unsafe fn new(address: usize, length: usize, owner: Box<dyn Any + Send>) -> Self {
+        Self(HostMemory { address, length, owner })
+    }
+
+    /// How many characters there are.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.0.length
+    }
+
+    /// The characters.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: whoever made this promised that they are there as long as the owner is.
+        unsafe { std::slice::from_raw_parts(self.0.address as *const u8, self.0.length) }
+    }
+}

@@ -10,7 +10,7 @@ use crate::convert::wire::{self, Write};
 use crate::error::JsException;
 use crate::host::HostRef;
 use crate::isolate::{Message, Shared};
-use crate::memory::{HostMemory, Store};
+use crate::memory::{HostMemory, HostText, Store};
 use crate::stream::Channel;
 
 /// Longest string V8 can hold, in characters.
@@ -29,6 +29,8 @@ pub enum Value {
     Number(f64),
     /// A string in which every character is below U+0100, one byte each.
     Latin1(Vec<u8>),
+    /// A large ASCII string that stays the host's (only towards JavaScript).
+    Lent(HostText),
     /// A string as UTF-8 (only towards JavaScript).
     Utf8(String),
     /// A string as UTF-16, lone surrogates included.
@@ -39,6 +41,9 @@ pub enum Value {
 
 /// From this size on, a buffer goes to JavaScript beside the notation, and its store is never copied again.
 pub const LARGE_BUFFER: usize = 64 << 10;
+
+/// From this size on, an ASCII string of the host's is not copied for JavaScript.
+pub const LARGE_TEXT: usize = 64 << 10;
 
 /// Arguments of a function call.
 #[derive(Debug)]
@@ -209,6 +214,7 @@ impl Value {
         match self {
             Self::Undefined | Self::Null | Self::Bool(_) | Self::Number(_) => 8,
             Self::Latin1(s) => s.len(),
+            Self::Lent(s) => s.length(),
             Self::Utf8(s) => s.len(),
             Self::Utf16(s) => s.len() * 2,
             Self::Wire(w) => w.bytes.len(),

@@ -1,8 +1,9 @@
 //! Memory of JavaScript's in Python's hands, and of Python's on its way to JavaScript.
 
-use jsrun_core::memory::{HostMemory, Store};
+use jsrun_core::memory::{HostMemory, HostText, Store};
 use jsrun_core::wire;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use crate::imports;
 
@@ -25,4 +26,11 @@ pub(crate) fn lent(address: usize, length: usize, owner: Py<PyAny>) -> HostMemor
     // SAFETY: `jsrun._buffers` takes address and length from a `ctypes` array over an exported, writable buffer; the export lasts as long as the array,
     // which `owner` is. Dropped on a thread without the interpreter, PyO3 puts the decrement off.
     unsafe { HostMemory::new(address, length, Box::new(owner)) }
+}
+
+/// An ASCII `str`, whose characters are `ascii`, as JavaScript reads it where it is.
+pub(crate) fn lent_text(text: &Bound<'_, PyString>, ascii: &str) -> HostText {
+    // SAFETY: the interpreter never changes or moves what a `str` shows, as long as somebody holds it. Dropped on a thread without the interpreter, PyO3
+    // puts the decrement off.
+    unsafe { HostText::new(ascii.as_ptr().addr(), ascii.len(), Box::new(text.clone().unbind())) }
 }

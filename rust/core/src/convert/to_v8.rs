@@ -8,6 +8,7 @@ use super::wire;
 use crate::engine::State;
 use crate::error::Error;
 use crate::host::make_function;
+use crate::memory::HostText;
 use crate::stream::{make_sink, make_stream};
 use crate::value::{Arguments, Handle, MAX_STRING, Value, Wire};
 
@@ -19,6 +20,7 @@ pub(crate) fn to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, value: 
         Value::Bool(flag) => v8::Boolean::new(scope, flag).into(),
         Value::Number(number) => v8::Number::new(scope, number).into(),
         Value::Latin1(_) | Value::Utf8(_) | Value::Utf16(_) => string_to_v8(scope, &value)?.into(),
+        Value::Lent(text) => lent_to_v8(scope, state, text)?.into(),
         Value::Wire(wire) => read_wire(scope, state, *wire)?,
     })
 }
@@ -27,6 +29,7 @@ pub(crate) fn to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, value: 
 pub(crate) fn string_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, value: &Value) -> Result<v8::Local<'s, v8::String>, Error> {
     let text = match value {
         Value::Latin1(text) if text.len() <= MAX_STRING => v8::String::new_from_one_byte(scope, text, v8::NewStringType::Normal),
+        Value::Lent(text) if text.length() <= MAX_STRING => v8::String::new_from_one_byte(scope, text.bytes(), v8::NewStringType::Normal),
         Value::Utf8(text) if text.len() <= MAX_STRING && text.is_ascii() => {
             v8::String::new_from_one_byte(scope, text.as_bytes(), v8::NewStringType::Normal)
         }
@@ -37,6 +40,18 @@ pub(crate) fn string_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, value: &Value) 
     text.ok_or_else(|| {
         Error::Invalid(format!("a string of {} bytes is longer than JavaScript allows ({MAX_STRING} characters)", value.size()))
     })
+}
+
+/// A string that V8 reads where the host has it. Where there is no room for more of those, it goes on V8's heap, whose limit it then meets.
+fn lent_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, text: HostText) -> Result<v8::Local<'s, v8::String>, Error> {
+    if text.length() > MAX_STRING {
+        return string_to_v8(scope, &Value::Lent(text));
+    }
+    collect_young(scope);
+    match state.buffers.lend_text(scope, text) {
+        Ok(lent) => lent.ok_or(Error::Closed),
+        Err(text) => string_to_v8(scope, &Value::Lent(text)),
+    }
 }
 
 /// The elements of an argument array.
@@ -116,10 +131,17 @@ fn handle_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, handle: Han
 
 /// Collects what JavaScript has dropped, if the quota has no room otherwise: V8 does so for its own buffers only.
 fn make_room(scope: &mut v8::PinScope<'_, '_>, state: &State, length: usize) -> Result<(), Error> {
+    collect_young(scope);
     if !state.buffers.has_room(length) {
         scope.low_memory_notification();
     }
     if state.buffers.has_room(length) { Ok(()) } else { Err(no_room(length)) }
+}
+
+/// Has V8 collect young buffers and strings that live outside its heap, if they are large together. It looks before it makes a store of its own, which
+/// those of the host are not.
+fn collect_young(scope: &mut v8::PinScope<'_, '_>) {
+    drop(v8::ArrayBuffer::new_backing_store(scope, 1));
 }
 
 fn no_room(length: usize) -> Error {

@@ -15,11 +15,11 @@ const FOR_STORES: usize = 8 << 20;
 const USUAL: usize = 128;
 /// Below, an allocation is cheap.
 const LEAST: usize = 4 << 10;
-/// From here on a buffer is large: one is kept, and not for long.
+/// From here on a buffer is large, and not kept for long.
 const LARGE: usize = 1 << 20;
-/// The largest that is kept.
+/// Bytes of large buffers that are kept at most.
 const LARGEST: usize = 64 << 20;
-/// How long the large one is kept without being used.
+/// How long a large one is kept without being used.
 const REST: Duration = Duration::from_secs(1);
 
 /// Spare buffers of one isolate, from any thread to any other.
@@ -34,10 +34,16 @@ struct Kept {
     small: Vec<Vec<u8>>,
     /// Room of the small ones.
     bytes: usize,
-    /// The large one, and when it was given back.
-    large: Option<(Vec<u8>, Instant)>,
-    /// Somebody is to come and free the large one.
+    /// The large ones, and when they were given back: the longest ago first.
+    large: Vec<(Vec<u8>, Instant)>,
+    /// Somebody is to come and free the large ones.
     watched: bool,
+}
+
+impl Kept {
+    fn large_bytes(&self) -> usize {
+        self.large.iter().map(|(buffer, _)| buffer.capacity()).sum()
+    }
 }
 
 impl Spares {
@@ -54,7 +60,7 @@ impl Spares {
     /// Room of what is kept.
     pub(super) fn bytes(&self) -> usize {
         let kept = self.kept.lock();
-        kept.bytes + kept.large.as_ref().map_or(0, |(buffer, _)| buffer.capacity())
+        kept.bytes + kept.large_bytes()
     }
 
     /// A copy of `bytes`.
@@ -62,7 +68,7 @@ impl Spares {
         if bytes.len() < LEAST {
             return bytes.to_vec();
         }
-        let mut buffer = if bytes.len() < LARGE { self.take() } else { self.take_large() };
+        let mut buffer = if bytes.len() < LARGE { self.take() } else { self.take_large(bytes.len()) };
         buffer.extend_from_slice(bytes);
         buffer
     }
@@ -75,9 +81,15 @@ impl Spares {
         buffer
     }
 
-    /// An empty buffer, perhaps with much room.
-    fn take_large(&self) -> Vec<u8> {
-        self.kept.lock().large.take().map(|(buffer, _)| buffer).unwrap_or_default()
+    /// An empty buffer with room for `room` bytes, and not for much more.
+    fn take_large(&self, room: usize) -> Vec<u8> {
+        let mut kept = self.kept.lock();
+        let fits = |buffer: &Vec<u8>| (room..=room.saturating_mul(2)).contains(&buffer.capacity());
+        if let Some(at) = kept.large.iter().rposition(|(buffer, _)| fits(buffer)) {
+            return kept.large.remove(at).0;
+        }
+        drop(kept);
+        Vec::with_capacity(room)
     }
 
     /// `buffer` with room for `more` bytes: in another one if that spares making it.
@@ -85,7 +97,7 @@ impl Spares {
         if more < LARGE || buffer.len() > LEAST || buffer.capacity() - buffer.len() >= more {
             return;
         }
-        let mut wide = self.take_large();
+        let mut wide = self.take_large(buffer.len() + more);
         wide.extend_from_slice(buffer);
         self.give(std::mem::replace(buffer, wide));
     }
@@ -99,11 +111,14 @@ impl Spares {
         buffer.clear();
         let mut kept = self.kept.lock();
         if size >= LARGE {
-            let larger = kept.large.as_ref().is_none_or(|(other, _)| other.capacity() < size);
-            let replaced = if larger { kept.large.replace((buffer, Instant::now())) } else { Some((buffer, Instant::now())) };
+            let mut freed = Vec::new();
+            while !kept.large.is_empty() && kept.large_bytes() + size > LARGEST {
+                freed.push(kept.large.remove(0));
+            }
+            kept.large.push((buffer, Instant::now()));
             let watch = !std::mem::replace(&mut kept.watched, true);
             drop(kept);
-            drop(replaced);
+            drop(freed);
             if watch {
                 watch_large(Arc::clone(&self.kept));
             }
@@ -114,11 +129,11 @@ impl Spares {
     }
 }
 
-/// Frees the large buffer when nobody has used it for a while.
+/// Frees the large buffers that nobody has used for a while.
 fn watch_large(kept: Arc<Mutex<Kept>>) {
     let Ok(reactor) = reactor::handle() else {
         let mut kept = kept.lock();
-        kept.large = None;
+        kept.large.clear();
         kept.watched = false;
         return;
     };
@@ -126,11 +141,13 @@ fn watch_large(kept: Arc<Mutex<Kept>>) {
         loop {
             tokio::time::sleep_until((Instant::now() + REST).into()).await;
             let mut kept = kept.lock();
-            if kept.large.as_ref().is_none_or(|(_, since)| since.elapsed() >= REST) {
-                kept.watched = false;
-                let freed = kept.large.take();
-                drop(kept);
-                drop(freed);
+            let rested = kept.large.iter().take_while(|(_, since)| since.elapsed() >= REST).count();
+            let freed: Vec<_> = kept.large.drain(..rested).collect();
+            let last = kept.large.is_empty();
+            kept.watched = !last;
+            drop(kept);
+            drop(freed);
+            if last {
                 return;
             }
         }
@@ -156,15 +173,24 @@ mod tests {
     }
 
     #[test]
-    fn one_large_buffer_is_kept() {
+    fn large_buffers_are_kept_while_there_is_room_for_them_and_go_where_they_fit() {
         let spares = Spares::for_values();
         spares.give(Vec::with_capacity(LARGE));
         spares.give(Vec::with_capacity(2 * LARGE));
-        spares.give(Vec::with_capacity(LARGE));
         spares.give(Vec::with_capacity(LARGEST + 1));
+        assert_eq!(spares.bytes(), 3 * LARGE);
         let mut small = vec![7];
         spares.widen(&mut small, 2 * LARGE - 1);
         assert_eq!((small.as_slice(), small.capacity()), ([7].as_slice(), 2 * LARGE));
-        assert_eq!(spares.take_large().capacity(), 0);
+        assert_eq!(spares.bytes(), LARGE);
+        // Much larger than what is wanted, or too small for it.
+        spares.give(Vec::with_capacity(8 * LARGE));
+        assert_eq!(spares.copy(&vec![1; 3 * LARGE]).capacity(), 3 * LARGE);
+        assert_eq!(spares.bytes(), 9 * LARGE);
+        // The longest unused makes room.
+        spares.give(Vec::with_capacity(LARGEST - 8 * LARGE));
+        assert_eq!(spares.bytes(), LARGEST);
+        assert_eq!(spares.copy(&vec![1; LARGE]).capacity(), LARGE);
+        assert_eq!(spares.bytes(), LARGEST);
     }
 }

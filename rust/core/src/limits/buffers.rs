@@ -1,13 +1,15 @@
 //! Array buffers live outside V8's heap: an allocator with a quota, so that JavaScript gets a `RangeError` where the limit is.
 
 use std::any::Any;
-use std::ffi::c_void;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ffi::{c_char, c_void};
 use std::sync::{Arc, OnceLock};
 
 use deno_core::v8;
 
 use crate::isolate::{Shared, Spares};
-use crate::memory::HostMemory;
+use crate::memory::{HostMemory, HostText};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes allocated for one isolate's buffers. Outlives the isolate while a buffer does.
@@ -75,6 +77,33 @@ impl Buffers {
         Some(unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(address as *mut c_void, length, free_lent, lent.cast()) }.make_shared())
     }
 
+    /// A string that V8 reads where the host has it, on this thread, the isolate's. It counts as a buffer while V8 holds it. The text comes back if the
+    /// quota has no room; there is no string if V8 takes none.
+    pub(crate) fn lend_text<'s>(
+        &self,
+        scope: &v8::PinScope<'s, '_>,
+        text: HostText,
+    ) -> Result<Option<v8::Local<'s, v8::String>>, HostText> {
+        let length = text.length();
+        if !self.0.take(length) {
+            return Err(text);
+        }
+        let address = text.bytes().as_ptr().cast_mut().cast::<c_char>();
+        TEXTS.with_borrow_mut(|texts| texts.entry(address.addr()).or_default().push(LentText { quota: Arc::clone(&self.0), _text: text }));
+        // SAFETY: the characters stay where they are while `TEXTS` has their owner, which is until `free_text` is called for the string, once.
+        let lent = unsafe { v8::String::new_external_onebyte_raw(scope, address, length, free_text) };
+        if lent.is_some() {
+            // V8 collects young buffers when they are large together, but not strings: a buffer as large, which nobody gets, stands for this one.
+            // SAFETY: nobody reads or writes it, and there is nothing to free.
+            let weight = unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(address.cast(), length, free_nothing, std::ptr::null_mut()) };
+            v8::ArrayBuffer::with_backing_store(scope, &weight.make_shared());
+        } else {
+            // SAFETY: there is no string that could read them.
+            unsafe { free_text(address, length) };
+        }
+        Ok(lent)
+    }
+
     /// Bytes that the host made, as a buffer's store without a copy. `None` if the quota has no room.
     pub(crate) fn adopt(&self, bytes: Vec<u8>) -> Option<v8::SharedRef<v8::BackingStore>> {
         if !self.0.take(bytes.len()) {
@@ -100,6 +129,34 @@ unsafe extern "C" fn free_lent(_: *mut c_void, length: usize, lent: *mut c_void)
     let lent = unsafe { Box::from_raw(lent.cast::<Lent>()) };
     lent.quota.give_back(length);
 }
+
+/// A string of the host's that V8 holds, and whose quota it is in.
+struct LentText {
+    quota: Arc<Quota>,
+    _text: HostText,
+}
+
+thread_local! {
+    /// Strings of the host's that V8 holds on this thread, by address, each as often as it is held. V8 tells no more of one that it lets go.
+    static TEXTS: RefCell<HashMap<usize, Vec<LentText>>> = RefCell::default();
+}
+
+unsafe extern "C" fn free_text(address: *mut c_char, length: usize) {
+    let freed = TEXTS.try_with(|texts| {
+        let mut texts = texts.borrow_mut();
+        let of_address = texts.get_mut(&address.addr())?;
+        let freed = of_address.pop();
+        if of_address.is_empty() {
+            texts.remove(&address.addr());
+        }
+        freed
+    });
+    if let Ok(Some(lent)) = freed {
+        lent.quota.give_back(length);
+    }
+}
+
+unsafe extern "C" fn free_nothing(_: *mut c_void, _: usize, _: *mut c_void) {}
 
 /// A store's bytes, and whose they are.
 struct Adopted {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use jsrun_core::isolate::Shared;
-use jsrun_core::value::Value;
+use jsrun_core::value::{LARGE_TEXT, Value};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 use super::failure::Failure;
 use super::numbers;
-use crate::imports;
+use crate::{imports, memory};
 
 /// Whether an object is one of the types that need no buffer.
 pub(crate) fn is_scalar(object: &Bound<'_, PyAny>) -> bool {
@@ -50,6 +50,12 @@ pub(super) fn scalar(object: &Bound<'_, PyAny>, shared: &Arc<Shared>, root: &str
     let length = text.len()?;
     if length > shared.config.max_bytes {
         return Err(Failure::too_large(shared).into_error(py, root));
+    }
+    if length >= LARGE_TEXT
+        && let Ok(utf8) = text.to_str()
+        && utf8.len() == length
+    {
+        return Ok(Some(Value::Lent(memory::lent_text(text, utf8))));
     }
     string(text).map(Some)
 }

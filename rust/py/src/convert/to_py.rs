@@ -56,6 +56,7 @@ pub(crate) fn to_py<'py>(py: Python<'py>, value: Value, shared: &Arc<Shared>) ->
             shared.spares.give(text);
             object
         }
+        Value::Lent(text) => latin1(py, text.bytes()),
         Value::Utf8(text) => Ok(text.into_pyobject(py)?.into_any()),
         Value::Utf16(units) => {
             // SAFETY: any initialised u16 slice is readable as twice as many bytes.
