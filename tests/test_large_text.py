@@ -1,4 +1,4 @@
-"""Large strings on their way into JavaScript, which reads them where Python has them; and large buffers one after another."""
+"""Large strings on their way into JavaScript, which reads them where Python has them; large buffers in a row."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def test_a_large_string_is_a_string_like_any_other(rt: Runtime) -> None:
     use = rt.eval("""(s) => {
         box[s] = 1;
         const [upper, found, rows] = [s.toUpperCase(), s.match(/^(h.*?)x/), s.split("e")];
-        return [Object.keys(box)[0] === s, upper.startsWith("HELLO"), found[1], rows[1].length, JSON.parse(JSON.stringify(s)) === s,
-            structuredClone(s) === s, new TextEncoder().encode(s).length];
+        return [Object.keys(box)[0] === s, upper.startsWith("HELLO"), found[1], rows[1].length,
+            JSON.parse(JSON.stringify(s)) === s, structuredClone(s) === s, new TextEncoder().encode(s).length];
     }""")
     whole = text("hello")
     for _ in range(2):
