@@ -7,6 +7,7 @@ import contextvars
 import inspect
 import os
 import sys
+import types
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable, Iterable
@@ -99,7 +100,12 @@ def _start(
     work: Any,
 ) -> None:
     coroutine = _drive(answer, function, work)
-    task: asyncio.Task[None] = context.run(loop.create_task, coroutine)
+    task: asyncio.Task[None]
+    if sys.version_info >= (3, 11) and loop.get_task_factory() is None:
+        task = loop.create_task(coroutine, context=context)
+    else:
+        # Tasks that others make need not know of contexts; these copy the one they are made in.
+        task = context.run(loop.create_task, coroutine)
     if not task.done():
         _tasks[answer.call] = weakref.ref(task)
         # A closed loop drops its tasks; JavaScript is told by the answer, nobody by the log.
@@ -108,7 +114,8 @@ def _start(
 
 async def _drive(answer: Answer, function: Callable[..., Any] | None, work: Any) -> None:
     """Await one piece of work and settle its promise, whatever happens."""
-    _chain.set(_no_calls)
+    if _chain.get() is not _no_calls:
+        _chain.set(_no_calls)
     try:
         if function is None:
             value = await work
@@ -116,7 +123,7 @@ async def _drive(answer: Answer, function: Callable[..., Any] | None, work: Any)
             value = function(*work)
             # What JavaScript let go of meanwhile is freed, though this waits.
             del function, work
-            if inspect.isawaitable(value):
+            if type(value) is types.CoroutineType or inspect.isawaitable(value):
                 value = await value
     except asyncio.CancelledError as error:
         answer.error(error)

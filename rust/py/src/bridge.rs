@@ -1,6 +1,6 @@
 //! `LoopBridge`: one event loop's completion queue, and the operations that wait on it. Drains on the loop's thread.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,9 +13,13 @@ use jsrun_core::value::Value;
 use parking_lot::Mutex;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyDict, PyWeakrefMethods, PyWeakrefReference};
 
+use crate::caller::is_exit;
 use crate::errors::no_descriptor;
+use crate::hash::ByNumber;
 use crate::operation::Operation;
 use crate::{blocking, imports};
 
@@ -29,7 +33,7 @@ const LONGEST_RUN: Duration = Duration::from_micros(500);
 pub(crate) struct LoopBridge {
     queue: Arc<Queue>,
     /// Awaited operations in flight.
-    ops: Mutex<HashMap<OpId, Py<Operation>>>,
+    ops: Mutex<ByNumber<OpId, Py<Operation>>>,
     /// Weak reference to the loop: the loop owns the bridge, not the other way round.
     event_loop: Py<PyAny>,
     spin: Mutex<Spin>,
@@ -37,6 +41,24 @@ pub(crate) struct LoopBridge {
     run_since: Mutex<Option<Instant>>,
     /// The last drain ended several operations: their tasks are ready to run, and none of them may run ahead of the others.
     crowded: AtomicBool,
+    /// How long JavaScript takes to go on after an answer.
+    pause: Mutex<Spin>,
+    /// The loop is to call `look` in its next turn.
+    looking: AtomicBool,
+    /// What waits for operations that ended since the loop called, to be called when all of them have.
+    woken: Mutex<Option<Vec<Woken>>>,
+}
+
+/// A callback of an operation that ended.
+pub(crate) struct Woken {
+    pub(crate) operation: Py<Operation>,
+    pub(crate) callback: Py<PyAny>,
+    pub(crate) context: Option<Py<PyAny>>,
+}
+
+thread_local! {
+    /// The bridge that was asked for last on this thread, weakly.
+    static LAST: RefCell<Option<Py<PyWeakrefReference>>> = const { RefCell::new(None) };
 }
 
 #[pymethods]
@@ -51,6 +73,9 @@ impl LoopBridge {
             spin: Mutex::default(),
             run_since: Mutex::default(),
             crowded: AtomicBool::new(false),
+            pause: Mutex::default(),
+            looking: AtomicBool::new(false),
+            woken: Mutex::default(),
         })
     }
 
@@ -59,17 +84,28 @@ impl LoopBridge {
         self.queue.fd()
     }
 
-    /// Handles what has arrived. The loop calls it when the descriptor is readable.
+    /// Handles what has arrived, then calls whatever waited for it, as the loop would in its next turn. The loop calls it when the descriptor is
+    /// readable.
     fn drain(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let event_loop = slf.get().event_loop(slf.py())?;
+        // A loop in debug mode times what it calls: then each is called by itself.
+        if !event_loop.is_none() && !event_loop.call_method0(intern!(slf.py(), "get_debug"))?.is_truthy()? {
+            slf.get().woken.lock().get_or_insert_default();
+        }
+        let handled = Self::take_batch(slf);
+        let woken = slf.get().woken.lock().take();
+        handled.and(Self::call_all(&event_loop, woken.unwrap_or_default()))
+    }
+
+    /// Waits a moment for what JavaScript does next, which just got an answer that it awaited. The loop calls it.
+    fn look(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
-        this.run_since.lock().take();
-        let mut items = Vec::new();
-        this.queue.drain(BATCH, &mut items);
-        let ended = items.iter().filter(|item| matches!(item, Item::Done(..))).count();
-        this.crowded.store(ended > 1, Ordering::Relaxed);
-        let called = ended == 0 && items.iter().any(|item| matches!(item, Item::Call(call) if call.wait));
-        let handled = Self::dispatch_all(slf, items.into_iter());
-        if called && handled.is_ok() { Self::linger(slf) } else { handled }
+        this.looking.store(false, Ordering::Relaxed);
+        this.queue.arm();
+        let since = Instant::now();
+        let found = slf.py().detach(|| this.pause.lock().until(|| this.queue.is_ready()));
+        this.pause.lock().learn(if found { since.elapsed() } else { LONGEST_RUN });
+        if this.queue.disarm() { Self::drain(slf) } else { Ok(()) }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -97,17 +133,70 @@ impl LoopBridge {
 }
 
 impl LoopBridge {
+    /// Handles what has arrived.
+    fn take_batch(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        this.run_since.lock().take();
+        let mut items = Vec::new();
+        this.queue.drain(BATCH, &mut items);
+        let ended = items.iter().filter(|item| matches!(item, Item::Done(..))).count();
+        this.crowded.store(ended > 1, Ordering::Relaxed);
+        let called = ended == 0 && items.iter().any(|item| matches!(item, Item::Call(call) if call.wait));
+        let handled = Self::dispatch_all(slf, items.into_iter());
+        if called && handled.is_ok() { Self::linger(slf) } else { handled }
+    }
+
+    /// Calls what waited for operations. If one of them raises what ends a program, the others are the loop's.
+    fn call_all(event_loop: &Bound<'_, PyAny>, woken: Vec<Woken>) -> PyResult<()> {
+        let mut woken = woken.into_iter();
+        while let Some(one) = woken.next() {
+            if let Err(error) = one.call(event_loop) {
+                for rest in woken {
+                    rest.schedule(event_loop)?;
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a callback for the end of `drain`, or gives it back if the loop is to call it.
+    pub(crate) fn wake(&self, one: Woken) -> Option<Woken> {
+        match self.woken.lock().as_mut() {
+            Some(woken) => {
+                woken.push(one);
+                None
+            }
+            None => Some(one),
+        }
+    }
+
     /// The bridge of the running loop.
     pub(crate) fn of_running(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
-        Ok(imports::CURRENT_BRIDGE.get(py)?.call0()?.cast_into::<Self>()?)
+        Self::of(&imports::RUNNING_LOOP.get(py)?.call0()?)
+    }
+
+    /// The bridge of `event_loop`, which runs on this thread; an error if it is `None`.
+    fn of<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        let py = event_loop.py();
+        let last = LAST.with_borrow(|last| last.as_ref().map(|last| last.clone_ref(py)));
+        if let Some(bridge) = last.and_then(|last| last.bind(py).upgrade_as::<Self>().ok().flatten())
+            && !event_loop.is_none()
+            && bridge.get().event_loop(py)?.is(event_loop)
+            && !bridge.get().queue.is_closed()
+        {
+            return Ok(bridge);
+        }
+        let bridge = imports::CURRENT_BRIDGE.get(py)?.call0()?.cast_into::<Self>()?;
+        let last = LAST.replace(Some(PyWeakrefReference::new(bridge.as_any())?.unbind()));
+        drop(last);
+        Ok(bridge)
     }
 
     /// The bridge of the running loop, if one runs on this thread.
     pub(crate) fn of_running_or_none(py: Python<'_>) -> PyResult<Option<Bound<'_, Self>>> {
-        if imports::RUNNING_LOOP.get(py)?.call0()?.is_none() {
-            return Ok(None);
-        }
-        Self::of_running(py).map(Some)
+        let event_loop = imports::RUNNING_LOOP.get(py)?.call0()?;
+        if event_loop.is_none() { Ok(None) } else { Self::of(&event_loop).map(Some) }
     }
 
     pub(crate) fn queue(&self) -> &Arc<Queue> {
@@ -174,7 +263,7 @@ impl LoopBridge {
         // Still armed: nobody writes the descriptor while this thread takes what is there. It must not stay so, or nobody ever would.
         let handled = if found { Self::dispatch_all(slf, std::iter::from_fn(|| this.queue.try_next()).take(BATCH)) } else { Ok(()) };
         if this.queue.disarm() {
-            return handled.and(Self::drain(slf));
+            return handled.and(Self::take_batch(slf));
         }
         handled
     }
@@ -203,9 +292,50 @@ impl LoopBridge {
         handled
     }
 
+    /// JavaScript got an answer that it awaited: has the loop `look` when it has done what is ready. Waking it anew costs more than most of JavaScript's
+    /// steps.
+    pub(crate) fn answered(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        if this.ops.lock().is_empty() || this.looking.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let py = slf.py();
+        this.event_loop(py)?.call_method1(intern!(py, "call_soon"), (slf.getattr(intern!(py, "look"))?,)).map(drop)
+    }
+
     /// Tells the spin how long an answer took after all.
     pub(crate) fn learn(&self, waited: Duration) {
         self.spin.lock().learn(waited);
+    }
+}
+
+impl Woken {
+    /// As the loop does it: what the callback raises is the loop's to tell, unless it is meant to end the program.
+    fn call(self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = event_loop.py();
+        let Self { operation, callback, context } = self;
+        let called = match context {
+            Some(context) => context.bind(py).call_method1(intern!(py, "run"), (&callback, operation)),
+            None => callback.bind(py).call1((operation,)),
+        };
+        match called {
+            Err(error) if is_exit(error.value(py).as_any()) => Err(error),
+            Err(error) => {
+                let told = PyDict::new(py);
+                told.set_item("message", format!("Exception in callback {}", callback.bind(py).repr()?))?;
+                told.set_item("exception", error)?;
+                event_loop.call_method1("call_exception_handler", (told,)).map(drop)
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Has the loop call it in its next turn.
+    pub(crate) fn schedule(self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = event_loop.py();
+        let Self { operation, callback, context } = self;
+        let keywords = context.map(|context| [("context", context)].into_py_dict(py)).transpose()?;
+        event_loop.call_method(intern!(py, "call_soon"), (callback, operation), keywords.as_ref()).map(drop)
     }
 }
 

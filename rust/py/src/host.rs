@@ -9,6 +9,8 @@ use jsrun_core::error::JsException;
 use jsrun_core::isolate::{CallOutcome, InlineHost, Shared};
 use jsrun_core::reply::{CallId, HostCall, Report};
 use jsrun_core::value::Value;
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 
 use crate::bridge::LoopBridge;
@@ -30,7 +32,8 @@ pub(crate) fn perform(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, 
     let shared = Arc::clone(&call.isolate);
     let number = call.call;
     let wait = call.wait;
-    let awaited = call.op.is_none_or(|id| bridge.is_some_and(|bridge| bridge.get().operation(py, id).is_some()));
+    // Asked before it runs: it may end the operation.
+    let awaited = !wait || call.op.is_none_or(|id| bridge.is_some_and(|bridge| bridge.get().operation(py, id).is_some()));
     let result = if wait { run_now(py, call, bridge) } else { run_later(py, call, bridge) };
     table::sweep(py, &shared);
     let Err(error) = result else { return Ok(()) };
@@ -109,7 +112,8 @@ pub(crate) fn start<'py>(
         Some(context) => context.call_method0("copy")?,
         None => imports::COPY_CONTEXT.get(py)?.call0()?,
     };
-    let answer = Bound::new(py, Answer { shared: Arc::clone(shared), call, answered: AtomicBool::new(false) })?;
+    let place = place.map(|bridge| bridge.clone().unbind());
+    let answer = Bound::new(py, Answer { shared: Arc::clone(shared), call, answered: AtomicBool::new(false), place })?;
     imports::START_ASYNC.get(py)?.call1((event_loop, context, answer, work.0, work.1))?;
     Ok(())
 }
@@ -154,6 +158,8 @@ pub(crate) struct Answer {
     shared: Arc<Shared>,
     call: CallId,
     answered: AtomicBool,
+    /// That of the loop on which its coroutine runs; none on the portal.
+    place: Option<Py<LoopBridge>>,
 }
 
 /// A task that is cancelled before its first step, or whose loop closes before it ran, says nothing: JavaScript is told all the same.
@@ -178,6 +184,10 @@ impl Answer {
         self.call
     }
 
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.place)
+    }
+
     /// Makes the running loop the isolate's home, if it has none.
     fn offer_home(&self, py: Python<'_>) -> PyResult<()> {
         let bridge = LoopBridge::of_running(py)?;
@@ -192,8 +202,10 @@ impl Answer {
         match from_py(value, &self.shared, "$", &mut pending) {
             Ok(value) => {
                 self.shared.answer_call(self.call, Ok(value));
-                let bridge = LoopBridge::of_running_or_none(py)?;
-                start_pending(py, pending, bridge.as_ref(), &self.shared)
+                if !pending.is_empty() {
+                    start_pending(py, pending, LoopBridge::of_running_or_none(py)?.as_ref(), &self.shared)?;
+                }
+                self.place.as_ref().map_or(Ok(()), |bridge| LoopBridge::answered(bridge.bind(py)))
             }
             Err(error) => {
                 self.shared.answer_call(self.call, Err(from_exception(py, &error, &self.shared)));

@@ -12,6 +12,7 @@ mod feed;
 mod figures;
 mod folder;
 mod function;
+mod hash;
 mod host;
 mod imports;
 mod inspector;

@@ -1,7 +1,6 @@
 //! Python objects that the engine refers to by number: host callables and exceptions. Each isolate's Python object owns its own, so that
 //! the garbage collector sees them; the engine holds numbers, so that none of its threads ever frees a Python object.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,18 +10,19 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
+use crate::hash::ByNumber;
 use crate::isolate::Isolate;
 
 /// The objects of one isolate, by number.
-pub(crate) type Objects = Mutex<HashMap<u64, Py<PyAny>>>;
+pub(crate) type Objects = Mutex<ByNumber<u64, Py<PyAny>>>;
 
 /// Isolates by number, weakly.
-static ISOLATES: Mutex<Option<HashMap<u64, Py<PyWeakrefReference>>>> = Mutex::new(None);
+static ISOLATES: Mutex<Option<ByNumber<u64, Py<PyWeakrefReference>>>> = Mutex::new(None);
 
 /// Makes an isolate findable by its number.
 pub(crate) fn register(isolate: &Bound<'_, Isolate>) -> PyResult<()> {
     let reference = PyWeakrefReference::new(isolate.as_any())?.unbind();
-    ISOLATES.lock().get_or_insert_with(HashMap::new).insert(isolate.get().number(), reference);
+    ISOLATES.lock().get_or_insert_default().insert(isolate.get().number(), reference);
     Ok(())
 }
 

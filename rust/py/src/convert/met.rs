@@ -1,36 +1,15 @@
 //! What the outgoing walker has met: objects by address, and keys where they were written.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Range;
 
 use jsrun_core::wire;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-/// Addresses of live objects are their own hashes.
-#[derive(Default)]
-pub(super) struct Address(u64);
-
-impl Hasher for Address {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 << 8) | u64::from(*byte);
-        }
-    }
-
-    fn write_usize(&mut self, address: usize) {
-        // Objects are aligned to 16 bytes, and the table takes its control bits from the top.
-        self.0 = (address as u64 >> 4).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-}
+use crate::hash::ByNumber;
 
 /// Numbers of objects by address.
-pub(super) type Seen = HashMap<usize, u32, BuildHasherDefault<Address>>;
+pub(super) type Seen = ByNumber<usize, u32>;
 
 /// Places for keys. A key has one, where the last one stays.
 const PLACES: usize = 64;

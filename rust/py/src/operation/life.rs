@@ -11,9 +11,8 @@ use jsrun_core::value::Value;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
-use crate::bridge::LoopBridge;
+use crate::bridge::{LoopBridge, Woken};
 use crate::caller::{Caller, KeepAlive, chain_of, passing_exception, start_pending};
 use crate::convert::{Pending, to_py};
 use crate::errors::to_exception;
@@ -128,7 +127,7 @@ impl Operation {
             Some(watched) => this.told(py, *watched, outcome),
             None => Phase::Ended(outcome),
         };
-        let (callbacks, event_loop, dropped) = {
+        let (callbacks, waiting, dropped) = {
             let mut inner = this.inner.lock();
             if inner.cancelled || matches!(phase, Phase::Ended(Err(Error::Cancelled))) {
                 inner.cancelled = true;
@@ -138,14 +137,17 @@ impl Operation {
             }
             let dropped = std::mem::replace(&mut inner.phase, phase);
             let event_loop = inner.locals.as_ref().map(|locals| locals.event_loop.clone_ref(py));
-            (std::mem::take(&mut inner.callbacks), event_loop, dropped)
+            let bridge = inner.bridge.as_ref().map(|bridge| bridge.clone_ref(py));
+            (std::mem::take(&mut inner.callbacks), bridge.zip(event_loop), dropped)
         };
         drop(dropped);
-        if let Some(event_loop) = event_loop {
-            for (callback, context) in callbacks {
-                if let Err(error) = Self::call_soon(slf, event_loop.bind(py), &callback, context) {
-                    error.write_unraisable(slf.py(), Some(slf.as_any()));
-                }
+        let Some((bridge, event_loop)) = waiting else { return };
+        for (callback, context) in callbacks {
+            let one = Woken { operation: slf.clone().unbind(), callback, context };
+            if let Some(one) = bridge.get().wake(one)
+                && let Err(error) = one.schedule(event_loop.bind(py))
+            {
+                error.write_unraisable(py, Some(slf.as_any()));
             }
         }
     }
@@ -176,23 +178,6 @@ impl Operation {
                 Phase::Ended(outcome)
             }
         }
-    }
-
-    pub(super) fn call_soon(
-        slf: &Bound<'_, Self>,
-        event_loop: &Bound<'_, PyAny>,
-        callback: &Py<PyAny>,
-        context: Option<Py<PyAny>>,
-    ) -> PyResult<()> {
-        let py = slf.py();
-        if let Some(context) = context {
-            let keywords = PyDict::new(py);
-            keywords.set_item("context", context)?;
-            event_loop.call_method("call_soon", (callback, slf), Some(&keywords))?;
-        } else {
-            event_loop.call_method1("call_soon", (callback, slf))?;
-        }
-        Ok(())
     }
 
     /// The outcome, which is this, reached the caller another way.

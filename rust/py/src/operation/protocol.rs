@@ -10,10 +10,11 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::bridge::LoopBridge;
+use crate::bridge::{LoopBridge, Woken};
 use crate::errors::{thrown, to_exception};
 use crate::imports;
 
+use super::gathered::by_gather;
 use super::state::{Locals, Operation, Phase, cancelled, invalid_state};
 
 #[pymethods]
@@ -84,10 +85,11 @@ impl Operation {
     }
 
     /// asyncio's mark of a future that was yielded. `None` before: `ensure_future` then wraps the coroutine in a task, as it does with any
-    /// other, and `asyncio.wait` takes the result.
+    /// other, and `asyncio.wait` takes the result. `gather` is given the future at once.
     #[getter(_asyncio_future_blocking)]
-    fn future_blocking(&self) -> Option<bool> {
-        self.yielded.load(Ordering::Acquire).then(|| self.future_blocking.load(Ordering::Acquire))
+    fn future_blocking(&self, py: Python<'_>) -> Option<bool> {
+        let is_future = self.yielded.load(Ordering::Acquire) || (self.inner.lock().bridge.is_some() && by_gather(py));
+        is_future.then(|| self.future_blocking.load(Ordering::Acquire))
     }
 
     #[setter(_asyncio_future_blocking)]
@@ -120,7 +122,7 @@ impl Operation {
             inner.locals.as_ref().map(|locals| locals.event_loop.clone_ref(py))
         };
         match event_loop {
-            Some(event_loop) => Self::call_soon(slf, event_loop.bind(py), &callback, context),
+            Some(event_loop) => Woken { operation: slf.clone().unbind(), callback, context }.schedule(event_loop.bind(py)),
             None => Ok(()),
         }
     }
@@ -161,6 +163,18 @@ impl Operation {
         }
         this.request_stop();
         true
+    }
+
+    /// What `gather` asks of a future that was cancelled.
+    #[pyo3(name = "_make_cancelled_error")]
+    fn make_cancelled_error<'py>(&self, py: Python<'py>) -> Bound<'py, PyBaseException> {
+        cancelled(py).into_value(py).into_bound(py)
+    }
+
+    /// What `gather` asks of a future that was cancelled: operations have no message.
+    #[getter(_cancel_message)]
+    fn cancel_message(&self) -> Option<String> {
+        None
     }
 
     fn cancelled(&self) -> bool {
