@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use jsrun_core::completion::Queue;
 use jsrun_core::error::Error;
+use jsrun_core::isolate::Shared;
 use jsrun_core::reply::{Item, OpId};
 use jsrun_core::spin::Spin;
 use jsrun_core::value::Value;
@@ -41,6 +42,8 @@ pub(crate) struct LoopBridge {
     run_since: Mutex<Option<Instant>>,
     /// The last drain ended several operations: their tasks are ready to run, and none of them may run ahead of the others.
     crowded: AtomicBool,
+    /// An isolate that has this loop as its home.
+    home_of: AtomicU64,
     /// How long JavaScript takes to go on after an answer.
     pause: Mutex<Spin>,
     /// The loop is to call `look` in its next turn.
@@ -73,6 +76,7 @@ impl LoopBridge {
             spin: Mutex::default(),
             run_since: Mutex::default(),
             crowded: AtomicBool::new(false),
+            home_of: AtomicU64::new(0),
             pause: Mutex::default(),
             looking: AtomicBool::new(false),
             woken: Mutex::default(),
@@ -206,6 +210,18 @@ impl LoopBridge {
     /// The loop, unless it is gone.
     pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.event_loop.bind(py).call0()
+    }
+
+    /// Whether no operation is in flight.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.ops.lock().is_empty()
+    }
+
+    /// Makes this loop the isolate's home, if it has none.
+    pub(crate) fn offer_as_home(&self, shared: &Shared) {
+        if self.home_of.load(Ordering::Relaxed) != shared.id && shared.offer_home(&self.queue) {
+            self.home_of.store(shared.id, Ordering::Relaxed);
+        }
     }
 
     /// Notes that `operation` waits.

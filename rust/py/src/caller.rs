@@ -41,6 +41,11 @@ impl KeepAlive {
         Self(Mutex::new(table::isolate(py, shared).map(Bound::unbind)))
     }
 
+    /// Holds this one.
+    pub(crate) fn of(isolate: &Bound<'_, Isolate>) -> Self {
+        Self(Mutex::new(Some(isolate.clone().unbind())))
+    }
+
     /// What is to be told of the isolate's operations, if something is.
     pub(crate) fn watch(&self) -> Option<Arc<Watch>> {
         self.0.lock().as_ref().and_then(|isolate| isolate.get().watch().cloned())

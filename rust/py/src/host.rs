@@ -191,7 +191,7 @@ impl Answer {
     /// Makes the running loop the isolate's home, if it has none.
     fn offer_home(&self, py: Python<'_>) -> PyResult<()> {
         let bridge = LoopBridge::of_running(py)?;
-        self.shared.offer_home(bridge.get().queue());
+        bridge.get().offer_as_home(&self.shared);
         Ok(())
     }
 

@@ -19,7 +19,7 @@ use pyo3::types::PyDict;
 
 use crate::blocking::{self, Ended};
 use crate::bridge::LoopBridge;
-use crate::caller::{Caller, chain_of, finish, run_blocking, start_pending};
+use crate::caller::{Caller, KeepAlive, chain_of, finish, run_blocking, start_pending};
 use crate::convert::{Pending, from_py};
 use crate::errors::to_exception;
 use crate::folder::PackageFolder;
@@ -130,7 +130,7 @@ impl Isolate {
             Ended::Pending => return Err(PyTypeError::new_err("a new isolate was told that it is pending")),
         };
         if let Some(bridge) = bridge {
-            this.shared.offer_home(bridge.get().queue());
+            bridge.get().offer_as_home(&this.shared);
         }
         Ok(slf)
     }
@@ -151,7 +151,7 @@ impl Isolate {
             Operation::mark_seen(&operation);
             to_exception(py, error, &this.shared)
         })?;
-        this.shared.offer_home(bridge.get().queue());
+        bridge.get().offer_as_home(&this.shared);
         Ok((slf, operation))
     }
 
@@ -176,15 +176,16 @@ impl Isolate {
 
     #[pyo3(signature = (code, timeout, cpu_timeout, filename))]
     fn eval_async<'py>(
-        &self,
+        slf: &Bound<'py, Self>,
         code: &Bound<'py, PyAny>,
         timeout: Option<&Bound<'py, PyAny>>,
         cpu_timeout: Option<&Bound<'py, PyAny>>,
         filename: Option<String>,
     ) -> PyResult<Bound<'py, Operation>> {
         let command = Self::eval_command(code, filename)?;
-        let caller = Caller { shared: Arc::clone(&self.shared), timeouts: timeout::both(timeout, cpu_timeout)?, what: "eval_async" };
-        Operation::create(code.py(), caller, command, Pending::new())
+        let shared = Arc::clone(&slf.get().shared);
+        let caller = Caller { shared, timeouts: timeout::both(timeout, cpu_timeout)?, what: "eval_async" };
+        Operation::create_for(KeepAlive::of(slf), code.py(), caller, command, Pending::new())
     }
 
     #[pyo3(signature = (specifier, timeout, cpu_timeout))]

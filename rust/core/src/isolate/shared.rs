@@ -152,19 +152,20 @@ impl Shared {
         self.post(Message::Answer(call, outcome));
     }
 
-    /// Makes `queue`'s loop the one for background JavaScript, unless there is one already.
-    pub fn offer_home(&self, queue: &Arc<Queue>) {
+    /// Makes `queue`'s loop the one for background JavaScript, unless there is one already; returns whether it is. It stays so while the queue is open.
+    pub fn offer_home(&self, queue: &Arc<Queue>) -> bool {
         {
             let mut home = self.home.lock();
             if self.is_closing() {
-                return;
+                return false;
             }
-            if home.as_ref().is_some_and(|home| !home.is_closed()) {
-                return;
+            if let Some(home) = home.as_ref().filter(|home| !home.is_closed()) {
+                return Arc::ptr_eq(home, queue);
             }
             *home = Some(Arc::clone(queue));
         }
         self.post(Message::Home);
+        true
     }
 
     /// The queue for background JavaScript.

@@ -24,11 +24,22 @@ use super::state::{Inner, Locals, Operation, Phase, again, cancelled, invalid_st
 impl Operation {
     /// Makes an operation and starts it if a loop runs.
     pub(crate) fn create<'py>(py: Python<'py>, caller: Caller, command: Command, pending: Pending) -> PyResult<Bound<'py, Self>> {
-        let bridge = LoopBridge::of_running_or_none(py)?;
-        let slf = Self::unstarted(py, caller, Phase::Unstarted(Box::new(command), pending))?;
-        if let Some(bridge) = bridge {
-            Self::start(&slf, &bridge).inspect_err(|_| Self::mark_seen(&slf))?;
-        }
+        Self::create_for(KeepAlive::new(py, &caller.shared), py, caller, command, pending)
+    }
+
+    /// The same, by somebody who has the isolate's object at hand.
+    pub(crate) fn create_for<'py>(
+        isolate: KeepAlive,
+        py: Python<'py>,
+        caller: Caller,
+        command: Command,
+        pending: Pending,
+    ) -> PyResult<Bound<'py, Self>> {
+        let Some(bridge) = LoopBridge::of_running_or_none(py)? else {
+            return Self::unstarted(py, isolate, caller, Phase::Unstarted(Box::new(command), pending));
+        };
+        let slf = Self::unstarted(py, isolate, caller, Phase::Running)?;
+        Self::submit(&slf, &bridge, command, pending).inspect_err(|_| Self::mark_seen(&slf))?;
         Ok(slf)
     }
 
@@ -38,12 +49,12 @@ impl Operation {
         caller: Caller,
         bridge: &Bound<'py, LoopBridge>,
     ) -> PyResult<(Bound<'py, Self>, Arc<Ticket>)> {
-        let slf = Self::unstarted(py, caller, Phase::Running)?;
+        let slf = Self::unstarted(py, KeepAlive::new(py, &caller.shared), caller, Phase::Running)?;
         let ticket = Self::begin(&slf, bridge)?;
         Ok((slf, ticket))
     }
 
-    fn unstarted(py: Python<'_>, caller: Caller, phase: Phase) -> PyResult<Bound<'_, Self>> {
+    fn unstarted(py: Python<'_>, isolate: KeepAlive, caller: Caller, phase: Phase) -> PyResult<Bound<'_, Self>> {
         let inner = Inner {
             phase,
             callbacks: Vec::new(),
@@ -57,7 +68,6 @@ impl Operation {
             watched: None,
         };
         let shared = Arc::clone(&caller.shared);
-        let isolate = KeepAlive::new(py, &shared);
         Bound::new(
             py,
             Self {
@@ -84,9 +94,10 @@ impl Operation {
             inner.bridge = Some(bridge.clone().unbind());
             inner.locals = Some(locals);
             inner.ticket = Some(Arc::clone(&ticket));
-            inner.started = Some(Instant::now());
+            // Only one that is alone tells how long an answer takes.
+            inner.started = bridge.get().is_quiet().then(Instant::now);
         }
-        this.shared.offer_home(bridge.get().queue());
+        bridge.get().offer_as_home(&this.shared);
         bridge.get().expect(ticket.id, slf.clone().unbind());
         Ok(ticket)
     }
@@ -100,7 +111,7 @@ impl Operation {
         }
     }
 
-    /// Sends the command.
+    /// Sends the command, which waited for a loop.
     pub(super) fn start(slf: &Bound<'_, Self>, bridge: &Bound<'_, LoopBridge>) -> PyResult<()> {
         let this = slf.get();
         let phase = std::mem::replace(&mut this.inner.lock().phase, Phase::Running);
@@ -108,10 +119,15 @@ impl Operation {
             this.inner.lock().phase = phase;
             return Ok(());
         };
+        Self::submit(slf, bridge, *command, pending)
+    }
+
+    fn submit(slf: &Bound<'_, Self>, bridge: &Bound<'_, LoopBridge>, command: Command, pending: Pending) -> PyResult<()> {
+        let this = slf.get();
         let ticket = Self::begin(slf, bridge)?;
         Self::watch(slf, &command);
         start_pending(slf.py(), pending, Some(bridge), &this.shared)?;
-        if let Err(error) = this.shared.submit(Arc::clone(&ticket), *command) {
+        if let Err(error) = this.shared.submit(Arc::clone(&ticket), command) {
             bridge.get().forget(ticket.id);
             Self::complete(slf, Err(error));
         }

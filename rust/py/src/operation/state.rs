@@ -48,6 +48,7 @@ pub(super) struct Inner {
     pub(super) thrown: Option<Py<PyBaseException>>,
     /// Somebody saw the outcome.
     pub(super) retrieved: bool,
+    /// When, if nothing else was in flight.
     pub(super) started: Option<Instant>,
     /// Somebody wants to hear of its end.
     pub(super) watched: Option<Box<Watched>>,
