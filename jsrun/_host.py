@@ -72,47 +72,48 @@ def start_async(
         function.call(answer, *work)
         return
     if loop is None:
-        if _portal.is_portal_thread():
-            answer.error(
-                DeadlockError(
-                    "a coroutine on jsrun's portal loop blocks for JavaScript that needs another coroutine on the same "
-                    "loop; await eval_async instead of calling eval"
-                )
-            )
-            return
+        _start_elsewhere(context, answer, function, work)
+        return
+    call = answer.call
+    coroutine = _drive(answer, call, function, work)
+    task: asyncio.Task[None]
+    if sys.version_info < (3, 11) or loop.get_task_factory() is not None:
+        # Tasks that others make need not know of contexts; these copy the one they are made in.
+        task = context.run(loop.create_task, coroutine)
+    elif type(loop).create_task is asyncio.BaseEventLoop.create_task:
+        # What that does, without naming each task by a number.
+        task = asyncio.Task(coroutine, loop=loop, name="jsrun host function", context=context)
+    else:
+        task = loop.create_task(coroutine, context=context)
+    if not task.done():
+        _tasks[call] = weakref.ref(task)
+        # A closed loop drops its tasks; JavaScript is told by the answer, nobody by the log.
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+
+def _start_elsewhere(
+    context: contextvars.Context, answer: Answer, function: Callable[..., Any] | None, work: Any
+) -> None:
+    """Start it on the portal, unless this is the portal and waits."""
+    if not _portal.is_portal_thread():
         _portal.submit(_start_on_portal, context, answer, function, work)
         return
-    _start(loop, context, answer, function, work)
+    answer.error(
+        DeadlockError(
+            "a coroutine on jsrun's portal loop blocks for JavaScript that needs another coroutine on the same "
+            "loop; await eval_async instead of calling eval"
+        )
+    )
 
 
 def _start_on_portal(
     context: contextvars.Context, answer: Answer, function: Callable[..., Any] | None, work: Any
 ) -> None:
     answer.offer_home()
-    _start(asyncio.get_running_loop(), context, answer, function, work)
+    start_async(asyncio.get_running_loop(), context, answer, function, work)
 
 
-def _start(
-    loop: asyncio.AbstractEventLoop,
-    context: contextvars.Context,
-    answer: Answer,
-    function: Callable[..., Any] | None,
-    work: Any,
-) -> None:
-    coroutine = _drive(answer, function, work)
-    task: asyncio.Task[None]
-    if sys.version_info >= (3, 11) and loop.get_task_factory() is None:
-        task = loop.create_task(coroutine, context=context)
-    else:
-        # Tasks that others make need not know of contexts; these copy the one they are made in.
-        task = context.run(loop.create_task, coroutine)
-    if not task.done():
-        _tasks[answer.call] = weakref.ref(task)
-        # A closed loop drops its tasks; JavaScript is told by the answer, nobody by the log.
-        task._log_destroy_pending = False  # type: ignore[attr-defined]
-
-
-async def _drive(answer: Answer, function: Callable[..., Any] | None, work: Any) -> None:
+async def _drive(answer: Answer, call: int, function: Callable[..., Any] | None, work: Any) -> None:
     """Await one piece of work and settle its promise, whatever happens."""
     if _chain.get() is not _no_calls:
         _chain.set(_no_calls)
@@ -136,7 +137,7 @@ async def _drive(answer: Answer, function: Callable[..., Any] | None, work: Any)
     else:
         answer.result(value)
     finally:
-        _tasks.pop(answer.call, None)
+        _tasks.pop(call, None)
 
 
 def abandon(calls: Iterable[int]) -> None:

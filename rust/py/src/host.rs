@@ -11,6 +11,7 @@ use jsrun_core::reply::{CallId, HostCall, Report};
 use jsrun_core::value::Value;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::bridge::LoopBridge;
@@ -28,20 +29,19 @@ pub(crate) fn in_sync_call() -> bool {
 }
 
 /// Runs one host call on this thread, or starts its coroutine. An error is a `BaseException` that must go on through this thread.
-pub(crate) fn perform(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
-    let shared = Arc::clone(&call.isolate);
-    let number = call.call;
-    let wait = call.wait;
+pub(crate) fn perform(py: Python<'_>, mut call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
+    let args = std::mem::replace(&mut call.args, Value::Undefined);
+    let (number, wait, shared) = (call.call, call.wait, &call.isolate);
     // Asked before it runs: it may end the operation.
     let awaited = !wait || call.op.is_none_or(|id| bridge.is_some_and(|bridge| bridge.get().operation(py, id).is_some()));
-    let result = if wait { run_now(py, call, bridge) } else { run_later(py, call, bridge) };
-    table::sweep(py, &shared);
+    let result = if wait { run_now(py, &call, args, bridge) } else { run_later(py, &call, args, bridge) };
+    table::sweep(py, shared);
     let Err(error) = result else { return Ok(()) };
     if wait && !awaited && is_exit(error.value(py)) {
         // The blocking call stops and raises it: JavaScript gets no chance to catch it.
         return Err(error);
     }
-    shared.answer_call(number, Err(from_exception(py, &error, &shared)));
+    shared.answer_call(number, Err(from_exception(py, &error, shared)));
     if !is_exit(error.value(py)) || !wait {
         // JavaScript has it; without a loop it comes back to this thread as the outcome.
         return Ok(());
@@ -69,11 +69,11 @@ fn callee<'py>(py: Python<'py>, shared: &Shared, target: u64) -> PyResult<Bound<
     table::get(py, shared, target).ok_or_else(|| pyo3::exceptions::PyReferenceError::new_err("this host function was released"))
 }
 
-fn run_now(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
-    let shared = call.isolate.clone();
-    let (place, context) = place(py, &call, bridge);
-    let function = callee(py, &shared, call.target)?;
-    let args = arguments(py, call.args, &shared)?;
+fn run_now(py: Python<'_>, call: &HostCall, args: Value, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
+    let shared = &call.isolate;
+    let (place, context) = place(py, call, bridge);
+    let function = callee(py, shared, call.target)?;
+    let args = arguments(py, args, shared)?;
     SYNC_CALLS.fetch_add(1, Ordering::AcqRel);
     let runner = imports::RUN_SYNC.get(py)?;
     let result = match &context {
@@ -83,18 +83,18 @@ fn run_now(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>
     };
     SYNC_CALLS.fetch_sub(1, Ordering::AcqRel);
     let mut pending = Pending::new();
-    let value = from_py(&result?, &shared, "$", &mut pending)?;
+    let value = from_py(&result?, shared, "$", &mut pending)?;
     shared.answer_call(call.call, Ok(value));
     for (call, awaitable) in pending {
-        start(py, place, context.clone(), call, &shared, (None, awaitable.into_bound(py)))?;
+        start(py, place, context.clone(), call, shared, (None, awaitable.into_bound(py)))?;
     }
     Ok(())
 }
 
-fn run_later(py: Python<'_>, call: HostCall, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
-    let (place, context) = place(py, &call, bridge);
+fn run_later(py: Python<'_>, call: &HostCall, args: Value, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<()> {
+    let (place, context) = place(py, call, bridge);
     let function = callee(py, &call.isolate, call.target)?;
-    let args = arguments(py, call.args, &call.isolate)?;
+    let args = arguments(py, args, &call.isolate)?;
     start(py, place, context, call.call, &call.isolate, (Some(function), args.into_any()))
 }
 
@@ -109,7 +109,7 @@ pub(crate) fn start<'py>(
 ) -> PyResult<()> {
     let event_loop = place.map(|bridge| bridge.get().event_loop(py)).transpose()?;
     let context = match context {
-        Some(context) => context.call_method0("copy")?,
+        Some(context) => context.call_method0(intern!(py, "copy"))?,
         None => imports::COPY_CONTEXT.get(py)?.call0()?,
     };
     let place = place.map(|bridge| bridge.clone().unbind());
