@@ -17,6 +17,11 @@ from . import _log, _portal
 from ._types import ConsoleMessage
 from .errors import DeadlockError, JavaScriptError, UnhandledRejectionWarning
 
+_TASK_NAME = "jsrun host function"
+# How asyncio's own loops make tasks, unless somebody replaced it before.
+_create_task = asyncio.BaseEventLoop.create_task
+if _create_task.__code__.co_filename != asyncio.base_events.__file__:
+    _create_task = None  # type: ignore[assignment]
 _no_calls: dict[int, int] = {}
 # The innermost synchronous host call of each isolate from which the current code runs.
 _chain: contextvars.ContextVar[dict[int, int]] = contextvars.ContextVar("jsrun_calls", default=_no_calls)
@@ -80,11 +85,11 @@ def start_async(
     if sys.version_info < (3, 11) or loop.get_task_factory() is not None:
         # Tasks that others make need not know of contexts; these copy the one they are made in.
         task = context.run(loop.create_task, coroutine)
-    elif type(loop).create_task is asyncio.BaseEventLoop.create_task:
-        # What that does, without naming each task by a number.
-        task = asyncio.Task(coroutine, loop=loop, name="jsrun host function", context=context)
+    elif type(loop).create_task is _create_task and "create_task" not in loop.__dict__:
+        # What that does, and nothing else.
+        task = asyncio.Task(coroutine, loop=loop, name=_TASK_NAME, context=context)
     else:
-        task = loop.create_task(coroutine, context=context)
+        task = loop.create_task(coroutine, name=_TASK_NAME, context=context)
     if not task.done():
         _tasks[call] = weakref.ref(task)
         # A closed loop drops its tasks; JavaScript is told by the answer, nobody by the log.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from modes import Js
 
-from jsrun import HeapLimitExceeded, Runtime
+from jsrun import ConversionError, HeapLimitExceeded, Runtime
 
 MakeRuntime = Callable[..., Runtime]
 SIZE = 1 << 20
@@ -94,6 +94,32 @@ def test_without_room_for_buffers_a_large_string_is_copied(runtimes: MakeRuntime
         rt.eval("(s) => { globalThis.kept = s }")(whole)
         assert rt.eval("kept.length") == SIZE
         assert sys.getrefcount(whole) == before
+
+
+FILL = """
+globalThis.held = [];
+for (let size = 1 << 20; size >= 1;) {
+    try {
+        held.push(new ArrayBuffer(size));
+    } catch {
+        size = Math.floor(size / 2);
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("kind", [str, bytes])
+def test_when_buffers_have_no_room_at_all_large_values_are_copied_or_refused(runtimes: MakeRuntime, kind: type) -> None:
+    with runtimes(max_buffer_bytes=3 << 20) as rt:
+        rt.eval(FILL)
+        assert rt.get_stats().buffer_bytes == 3 << 20
+        size = rt.eval("(value) => value.length")
+        if kind is str:
+            assert size(text("copied")) == SIZE
+        else:
+            with pytest.raises(ConversionError, match="max_buffer_bytes is reached"):
+                size(bytes(SIZE))
+        assert rt.get_stats().buffer_bytes == 3 << 20
 
 
 def test_one_string_in_many_runtimes_on_many_threads(runtimes: MakeRuntime) -> None:

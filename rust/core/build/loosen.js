@@ -1,7 +1,7 @@
 // For the build, before deno_core's scripts run: what they would make large or freeze stays small or open, for lean.js. The functions that see to it
 // are V8's own again when those scripts have ended.
 (() => {
-  const { defineProperty, freeze, hasOwn } = Object;
+  const { defineProperty, freeze, hasOwn, setPrototypeOf } = Object;
   const { fill } = Array.prototype;
   const { apply, defineProperty: define } = Reflect;
   let primordials = null;
@@ -35,7 +35,7 @@
   };
 
   // 4,096 places for the promises of async ops, null while they are empty: only those in use.
-  const places = new Proxy([], { __proto__: null, get: (array, at) => array[at] ?? null });
+  const places = new Proxy({ __proto__: null }, { __proto__: null, get: (taken, at) => taken[at] ?? null });
   Array.prototype.fill = function (...args) {
     return !done && this.length === 4096 ? places : apply(fill, this, args);
   };
@@ -48,6 +48,7 @@
       infra.FixedQueue = function () {
         const queue = new FixedQueue();
         queue.head.list.length = 0;
+        setPrototypeOf(queue.head.list, null);
         return queue;
       };
       defineProperty(globalThis, "__infra", { configurable: true, writable: true, value: infra });

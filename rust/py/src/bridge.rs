@@ -1,6 +1,7 @@
 //! `LoopBridge`: one event loop's completion queue, and the operations that wait on it. Drains on the loop's thread.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyDict, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{IntoPyDict, PyDict, PyString, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::caller::is_exit;
 use crate::errors::no_descriptor;
@@ -48,15 +49,17 @@ pub(crate) struct LoopBridge {
     pause: Mutex<Spin>,
     /// The loop is to call `look` in its next turn.
     looking: AtomicBool,
-    /// What waits for operations that ended since the loop called, to be called when all of them have.
-    woken: Mutex<Option<Vec<Woken>>>,
+    /// What waited for operations that ended.
+    woken: Mutex<VecDeque<Woken>>,
+    /// The loop is to call `flush` in its next turn.
+    flushing: AtomicBool,
 }
 
 /// A callback of an operation that ended.
 pub(crate) struct Woken {
     pub(crate) operation: Py<Operation>,
     pub(crate) callback: Py<PyAny>,
-    pub(crate) context: Option<Py<PyAny>>,
+    pub(crate) context: Py<PyAny>,
 }
 
 thread_local! {
@@ -80,6 +83,7 @@ impl LoopBridge {
             pause: Mutex::default(),
             looking: AtomicBool::new(false),
             woken: Mutex::default(),
+            flushing: AtomicBool::new(false),
         })
     }
 
@@ -88,17 +92,25 @@ impl LoopBridge {
         self.queue.fd()
     }
 
-    /// Handles what has arrived, then calls whatever waited for it, as the loop would in its next turn. The loop calls it when the descriptor is
-    /// readable.
-    fn drain(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let event_loop = slf.get().event_loop(slf.py())?;
-        // A loop in debug mode times what it calls: then each is called by itself.
-        if !event_loop.is_none() && !event_loop.call_method0(intern!(slf.py(), "get_debug"))?.is_truthy()? {
-            slf.get().woken.lock().get_or_insert_default();
+    /// Calls whatever waited for operations that ended, each as the loop would: its turn costs more than most of them. The loop calls it.
+    fn flush(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        this.flushing.store(false, Ordering::Relaxed);
+        // Not those that come meanwhile: others have their turn before.
+        let count = this.woken.lock().len();
+        for _ in 0..count {
+            let (next, is_last) = {
+                let mut woken = this.woken.lock();
+                (woken.pop_front(), woken.is_empty())
+            };
+            let Some(next) = next else { break };
+            // What is called may raise what ends the program, or run the loop itself and wait for one of the others: the loop knows of them.
+            if !is_last && !this.flushing.swap(true, Ordering::Relaxed) {
+                Self::call_soon(slf, intern!(slf.py(), "flush"))?;
+            }
+            next.call(slf)?;
         }
-        let handled = Self::take_batch(slf);
-        let woken = slf.get().woken.lock().take();
-        handled.and(Self::call_all(&event_loop, woken.unwrap_or_default()))
+        Ok(())
     }
 
     /// Waits a moment for what JavaScript does next, which just got an answer that it awaited. The loop calls it.
@@ -112,10 +124,30 @@ impl LoopBridge {
         if this.queue.disarm() { Self::drain(slf) } else { Ok(()) }
     }
 
+    /// Handles what has arrived. The loop calls it when the descriptor is readable.
+    fn drain(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let this = slf.get();
+        this.run_since.lock().take();
+        let mut items = Vec::new();
+        this.queue.drain(BATCH, &mut items);
+        let ended = items.iter().filter(|item| matches!(item, Item::Done(..))).count();
+        this.crowded.store(ended > 1, Ordering::Relaxed);
+        let called = ended == 0 && items.iter().any(|item| matches!(item, Item::Call(call) if call.wait));
+        let handled = Self::dispatch_all(slf, items.into_iter());
+        if called && handled.is_ok() { Self::linger(slf) } else { handled }
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Some(ops) = self.ops.try_lock() {
             for operation in ops.values() {
                 visit.call(operation)?;
+            }
+        }
+        if let Some(woken) = self.woken.try_lock() {
+            for one in woken.iter() {
+                visit.call(&one.operation)?;
+                visit.call(&one.callback)?;
+                visit.call(&one.context)?;
             }
         }
         visit.call(&self.event_loop)
@@ -132,47 +164,39 @@ impl LoopBridge {
         }
         let items = self.queue.close();
         let ops = std::mem::take(&mut *self.ops.lock());
-        drop((items, ops));
+        let woken = std::mem::take(&mut *self.woken.lock());
+        drop((items, ops, woken));
     }
 }
 
 impl LoopBridge {
-    /// Handles what has arrived.
-    fn take_batch(slf: &Bound<'_, Self>) -> PyResult<()> {
+    /// Has the loop call a method of this bridge in its next turn: in a context of its own, as there is no caller.
+    fn call_soon(slf: &Bound<'_, Self>, method: &Bound<'_, PyString>) -> PyResult<()> {
+        let py = slf.py();
+        let keywords = [("context", imports::CONTEXT.get(py)?.call0()?)].into_py_dict(py)?;
+        slf.get().event_loop(py)?.call_method(intern!(py, "call_soon"), (slf.getattr(method)?,), Some(&keywords)).map(drop)
+    }
+
+    /// Has a callback of an operation that ended called, in the order in which they end.
+    pub(crate) fn wake(slf: &Bound<'_, Self>, one: Woken) -> PyResult<()> {
         let this = slf.get();
-        this.run_since.lock().take();
-        let mut items = Vec::new();
-        this.queue.drain(BATCH, &mut items);
-        let ended = items.iter().filter(|item| matches!(item, Item::Done(..))).count();
-        this.crowded.store(ended > 1, Ordering::Relaxed);
-        let called = ended == 0 && items.iter().any(|item| matches!(item, Item::Call(call) if call.wait));
-        let handled = Self::dispatch_all(slf, items.into_iter());
-        if called && handled.is_ok() { Self::linger(slf) } else { handled }
-    }
-
-    /// Calls what waited for operations. If one of them raises what ends a program, the others are the loop's.
-    fn call_all(event_loop: &Bound<'_, PyAny>, woken: Vec<Woken>) -> PyResult<()> {
-        let mut woken = woken.into_iter();
-        while let Some(one) = woken.next() {
-            if let Err(error) = one.call(event_loop) {
-                for rest in woken {
-                    rest.schedule(event_loop)?;
+        if !this.flushing.swap(true, Ordering::Relaxed) {
+            let event_loop = this.event_loop(slf.py())?;
+            // A loop in debug mode times what it calls: there each is called by itself.
+            let scheduled = match event_loop.call_method0(intern!(slf.py(), "get_debug")).and_then(|debug| debug.is_truthy()) {
+                Ok(false) => Self::call_soon(slf, intern!(slf.py(), "flush")),
+                told => {
+                    this.flushing.store(false, Ordering::Relaxed);
+                    return told.and_then(|_| one.schedule(&event_loop));
                 }
-                return Err(error);
+            };
+            if scheduled.is_err() {
+                this.flushing.store(false, Ordering::Relaxed);
+                return scheduled;
             }
         }
+        this.woken.lock().push_back(one);
         Ok(())
-    }
-
-    /// Keeps a callback for the end of `drain`, or gives it back if the loop is to call it.
-    pub(crate) fn wake(&self, one: Woken) -> Option<Woken> {
-        match self.woken.lock().as_mut() {
-            Some(woken) => {
-                woken.push(one);
-                None
-            }
-            None => Some(one),
-        }
     }
 
     /// The bridge of the running loop.
@@ -279,7 +303,7 @@ impl LoopBridge {
         // Still armed: nobody writes the descriptor while this thread takes what is there. It must not stay so, or nobody ever would.
         let handled = if found { Self::dispatch_all(slf, std::iter::from_fn(|| this.queue.try_next()).take(BATCH)) } else { Ok(()) };
         if this.queue.disarm() {
-            return handled.and(Self::take_batch(slf));
+            return handled.and(Self::drain(slf));
         }
         handled
     }
@@ -315,8 +339,7 @@ impl LoopBridge {
         if this.ops.lock().is_empty() || this.looking.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
-        let py = slf.py();
-        this.event_loop(py)?.call_method1(intern!(py, "call_soon"), (slf.getattr(intern!(py, "look"))?,)).map(drop)
+        Self::call_soon(slf, intern!(slf.py(), "look"))
     }
 
     /// Tells the spin how long an answer took after all.
@@ -327,20 +350,16 @@ impl LoopBridge {
 
 impl Woken {
     /// As the loop does it: what the callback raises is the loop's to tell, unless it is meant to end the program.
-    fn call(self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = event_loop.py();
+    fn call(self, bridge: &Bound<'_, LoopBridge>) -> PyResult<()> {
+        let py = bridge.py();
         let Self { operation, callback, context } = self;
-        let called = match context {
-            Some(context) => context.bind(py).call_method1(intern!(py, "run"), (&callback, operation)),
-            None => callback.bind(py).call1((operation,)),
-        };
-        match called {
+        match context.bind(py).call_method1(intern!(py, "run"), (&callback, operation)) {
             Err(error) if is_exit(error.value(py).as_any()) => Err(error),
             Err(error) => {
                 let told = PyDict::new(py);
                 told.set_item("message", format!("Exception in callback {}", callback.bind(py).repr()?))?;
                 told.set_item("exception", error)?;
-                event_loop.call_method1("call_exception_handler", (told,)).map(drop)
+                bridge.get().event_loop(py)?.call_method1("call_exception_handler", (told,)).map(drop)
             }
             Ok(_) => Ok(()),
         }
@@ -350,8 +369,8 @@ impl Woken {
     pub(crate) fn schedule(self, event_loop: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = event_loop.py();
         let Self { operation, callback, context } = self;
-        let keywords = context.map(|context| [("context", context)].into_py_dict(py)).transpose()?;
-        event_loop.call_method(intern!(py, "call_soon"), (callback, operation), keywords.as_ref()).map(drop)
+        let keywords = [("context", context)].into_py_dict(py)?;
+        event_loop.call_method(intern!(py, "call_soon"), (callback, operation), Some(&keywords)).map(drop)
     }
 }
 

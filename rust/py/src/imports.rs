@@ -60,6 +60,7 @@ pub(crate) static TRACER: Import = Import::new("jsrun._tracing", "Tracer");
 pub(crate) static SLOW: Import = Import::new("jsrun._log", "slow");
 pub(crate) static CONDEMNED: Import = Import::new("jsrun._log", "condemned");
 pub(crate) static CHAIN: Import = Import::new("jsrun._host", "chain_call");
+pub(crate) static CONTEXT: Import = Import::new("contextvars", "Context");
 pub(crate) static COPY_CONTEXT: Import = Import::new("contextvars", "copy_context");
 pub(crate) static CANCELLED_ERROR: Import = Import::new("asyncio", "CancelledError");
 pub(crate) static INVALID_STATE: Import = Import::new("asyncio", "InvalidStateError");

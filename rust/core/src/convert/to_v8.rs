@@ -47,7 +47,7 @@ fn lent_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, text: HostTex
     if text.length() > MAX_STRING {
         return string_to_v8(scope, &Value::Lent(text));
     }
-    collect_young(scope);
+    state.buffers.collect_young(scope);
     match state.buffers.lend_text(scope, text) {
         Ok(lent) => lent.ok_or(Error::Closed),
         Err(text) => string_to_v8(scope, &Value::Lent(text)),
@@ -131,17 +131,11 @@ fn handle_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, handle: Han
 
 /// Collects what JavaScript has dropped, if the quota has no room otherwise: V8 does so for its own buffers only.
 fn make_room(scope: &mut v8::PinScope<'_, '_>, state: &State, length: usize) -> Result<(), Error> {
-    collect_young(scope);
+    state.buffers.collect_young(scope);
     if !state.buffers.has_room(length) {
         scope.low_memory_notification();
     }
     if state.buffers.has_room(length) { Ok(()) } else { Err(no_room(length)) }
-}
-
-/// Has V8 collect young buffers and strings that live outside its heap, if they are large together. It looks before it makes a store of its own, which
-/// those of the host are not.
-fn collect_young(scope: &mut v8::PinScope<'_, '_>) {
-    drop(v8::ArrayBuffer::new_backing_store(scope, 1));
 }
 
 fn no_room(length: usize) -> Error {

@@ -10,7 +10,7 @@ use deno_core::v8;
 
 use crate::isolate::{Shared, Spares};
 use crate::memory::{HostMemory, HostText};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Bytes allocated for one isolate's buffers. Outlives the isolate while a buffer does.
 #[derive(Debug)]
@@ -19,11 +19,17 @@ pub(super) struct Quota {
     limit: usize,
     /// Where the bytes of buffers that the host made go, once the isolate is somebody's.
     spares: OnceLock<Arc<Spares>>,
+    /// What is allocated now is ours, and too small to be refused: V8 would end the process.
+    probing: AtomicBool,
 }
 
 impl Quota {
     /// Takes `len` bytes if they are left.
     pub(super) fn take(&self, len: usize) -> bool {
+        if self.probing.load(Ordering::Relaxed) {
+            self.used.fetch_add(len, Ordering::AcqRel);
+            return true;
+        }
         self.used.try_update(Ordering::AcqRel, Ordering::Acquire, |used| used.checked_add(len).filter(|&sum| sum <= self.limit)).is_ok()
     }
 
@@ -40,7 +46,7 @@ pub(crate) struct Buffers(Arc<Quota>);
 
 impl Buffers {
     pub(crate) fn new(limit: usize) -> Self {
-        Self(Arc::new(Quota { used: Arc::default(), limit, spares: OnceLock::new() }))
+        Self(Arc::new(Quota { used: Arc::default(), limit, spares: OnceLock::new(), probing: AtomicBool::new(false) }))
     }
 
     /// Makes them those of the isolate behind `shared`: there others read how many bytes there are, and there the bytes of buffers go that the
@@ -59,6 +65,13 @@ impl Buffers {
     pub(crate) fn allocator(&self) -> v8::UniqueRef<v8::Allocator> {
         // SAFETY: the vtable matches the handle's type, and `drop_quota` takes the reference back.
         unsafe { v8::new_rust_allocator(Arc::into_raw(Arc::clone(&self.0)), &VTABLE) }
+    }
+
+    /// Has V8 collect young buffers, if they are large together. It looks before it makes one of its own, which those of the host are not.
+    pub(crate) fn collect_young(&self, scope: &mut v8::PinScope<'_, '_>) {
+        self.0.probing.store(true, Ordering::Relaxed);
+        drop(v8::ArrayBuffer::new_backing_store(scope, 1));
+        self.0.probing.store(false, Ordering::Relaxed);
     }
 
     /// Whether `length` bytes fit.

@@ -143,7 +143,7 @@ impl Operation {
             Some(watched) => this.told(py, *watched, outcome),
             None => Phase::Ended(outcome),
         };
-        let (callbacks, waiting, dropped) = {
+        let (callbacks, bridge, dropped) = {
             let mut inner = this.inner.lock();
             if inner.cancelled || matches!(phase, Phase::Ended(Err(Error::Cancelled))) {
                 inner.cancelled = true;
@@ -152,17 +152,14 @@ impl Operation {
                 bridge.get().learn(started.elapsed());
             }
             let dropped = std::mem::replace(&mut inner.phase, phase);
-            let event_loop = inner.locals.as_ref().map(|locals| locals.event_loop.clone_ref(py));
             let bridge = inner.bridge.as_ref().map(|bridge| bridge.clone_ref(py));
-            (std::mem::take(&mut inner.callbacks), bridge.zip(event_loop), dropped)
+            (std::mem::take(&mut inner.callbacks), bridge, dropped)
         };
         drop(dropped);
-        let Some((bridge, event_loop)) = waiting else { return };
+        let Some(bridge) = bridge else { return };
         for (callback, context) in callbacks {
             let one = Woken { operation: slf.clone().unbind(), callback, context };
-            if let Some(one) = bridge.get().wake(one)
-                && let Err(error) = one.schedule(event_loop.bind(py))
-            {
+            if let Err(error) = LoopBridge::wake(bridge.bind(py), one) {
                 error.write_unraisable(py, Some(slf.as_any()));
             }
         }

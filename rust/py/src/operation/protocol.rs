@@ -109,6 +109,11 @@ impl Operation {
     fn add_done_callback(slf: &Bound<'_, Self>, callback: Py<PyAny>, context: Option<Py<PyAny>>) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
+        let context = match context {
+            // As asyncio's futures: what is set now is what the callback finds.
+            None => imports::COPY_CONTEXT.get(py)?.call0()?.unbind(),
+            Some(context) => context,
+        };
         if matches!(this.inner.lock().phase, Phase::Unstarted(..)) {
             let bridge = LoopBridge::of_running(py)?;
             Self::start(slf, &bridge)?;

@@ -36,7 +36,7 @@ pub(super) enum Phase {
 pub(super) struct Inner {
     pub(super) phase: Phase,
     /// Callbacks with their contexts, as `asyncio.Future` has them.
-    pub(super) callbacks: Vec<(Py<PyAny>, Option<Py<PyAny>>)>,
+    pub(super) callbacks: Vec<(Py<PyAny>, Py<PyAny>)>,
     /// The loop that waits.
     pub(super) bridge: Option<Py<LoopBridge>>,
     /// Loop and contextvars of the caller, for host functions. Not as `TaskLocals`, which the garbage collector cannot look into.
