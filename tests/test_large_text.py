@@ -152,3 +152,11 @@ def test_large_values_that_javascript_drops_do_not_pile_up(runtimes: MakeRuntime
             assert size(value if kind is str else value.encode()) == 16 << 20
             most = max(most, rt.get_stats().buffer_bytes)
         assert most < 320 << 20
+
+
+def test_one_large_string_again_and_again_does_not_pile_up(rt: Runtime) -> None:
+    size = rt.eval("(value) => value.length")
+    whole = "x" * (8 << 20)
+    for _ in range(200):
+        assert size(whole) == 8 << 20
+    assert rt.get_stats().buffer_bytes < 320 << 20

@@ -47,7 +47,7 @@ fn lent_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, text: HostTex
     if text.length() > MAX_STRING {
         return string_to_v8(scope, &Value::Lent(text));
     }
-    state.buffers.collect_young(scope);
+    state.buffers.make_room_for_text(scope, text.length());
     match state.buffers.lend_text(scope, text) {
         Ok(lent) => lent.ok_or(Error::Closed),
         Err(text) => string_to_v8(scope, &Value::Lent(text)),
@@ -131,11 +131,7 @@ fn handle_to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, handle: Han
 
 /// Collects what JavaScript has dropped, if the quota has no room otherwise: V8 does so for its own buffers only.
 fn make_room(scope: &mut v8::PinScope<'_, '_>, state: &State, length: usize) -> Result<(), Error> {
-    state.buffers.collect_young(scope);
-    if !state.buffers.has_room(length) {
-        scope.low_memory_notification();
-    }
-    if state.buffers.has_room(length) { Ok(()) } else { Err(no_room(length)) }
+    if state.buffers.make_room(scope, length) { Ok(()) } else { Err(no_room(length)) }
 }
 
 fn no_room(length: usize) -> Error {

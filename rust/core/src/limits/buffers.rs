@@ -1,12 +1,12 @@
 //! Array buffers live outside V8's heap: an allocator with a quota, so that JavaScript gets a `RangeError` where the limit is.
 
 use std::any::Any;
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::{c_char, c_void};
 use std::sync::{Arc, OnceLock};
 
 use deno_core::v8;
+use parking_lot::Mutex;
 
 use crate::isolate::{Shared, Spares};
 use crate::memory::{HostMemory, HostText};
@@ -19,6 +19,8 @@ pub(super) struct Quota {
     limit: usize,
     /// Where the bytes of buffers that the host made go, once the isolate is somebody's.
     spares: OnceLock<Arc<Spares>>,
+    /// What was in use after a collection that made no room: with no less than that, another will not.
+    futile: AtomicUsize,
     /// What is allocated now is ours, and too small to be refused: V8 would end the process.
     probing: AtomicBool,
 }
@@ -46,7 +48,13 @@ pub(crate) struct Buffers(Arc<Quota>);
 
 impl Buffers {
     pub(crate) fn new(limit: usize) -> Self {
-        Self(Arc::new(Quota { used: Arc::default(), limit, spares: OnceLock::new(), probing: AtomicBool::new(false) }))
+        Self(Arc::new(Quota {
+            used: Arc::default(),
+            limit,
+            spares: OnceLock::new(),
+            futile: AtomicUsize::new(usize::MAX),
+            probing: AtomicBool::new(false),
+        }))
     }
 
     /// Makes them those of the isolate behind `shared`: there others read how many bytes there are, and there the bytes of buffers go that the
@@ -68,10 +76,29 @@ impl Buffers {
     }
 
     /// Has V8 collect young buffers, if they are large together. It looks before it makes one of its own, which those of the host are not.
-    pub(crate) fn collect_young(&self, scope: &mut v8::PinScope<'_, '_>) {
+    fn collect_young(&self, scope: &mut v8::PinScope<'_, '_>) {
         self.0.probing.store(true, Ordering::Relaxed);
         drop(v8::ArrayBuffer::new_backing_store(scope, 1));
         self.0.probing.store(false, Ordering::Relaxed);
+    }
+
+    /// Collects what JavaScript has dropped, if `length` bytes do not fit otherwise. Returns whether they do.
+    pub(crate) fn make_room(&self, scope: &mut v8::PinScope<'_, '_>, length: usize) -> bool {
+        self.collect_young(scope);
+        if !self.has_room(length) {
+            scope.low_memory_notification();
+        }
+        self.has_room(length)
+    }
+
+    /// The same for a string, which can do without: not again after it was in vain, while no less is in use.
+    pub(crate) fn make_room_for_text(&self, scope: &mut v8::PinScope<'_, '_>, length: usize) {
+        let in_use = || self.0.used.load(Ordering::Acquire);
+        if in_use() >= self.0.futile.load(Ordering::Relaxed) {
+            return;
+        }
+        let after = if self.make_room(scope, length) { usize::MAX } else { in_use() };
+        self.0.futile.store(after, Ordering::Relaxed);
     }
 
     /// Whether `length` bytes fit.
@@ -102,13 +129,15 @@ impl Buffers {
             return Err(text);
         }
         let address = text.bytes().as_ptr().cast_mut().cast::<c_char>();
-        TEXTS.with_borrow_mut(|texts| texts.entry(address.addr()).or_default().push(LentText { quota: Arc::clone(&self.0), _text: text }));
+        TEXTS.lock().get_or_insert_default().entry(address.addr()).or_default().push(LentText { quota: Arc::clone(&self.0), _text: text });
         // SAFETY: the characters stay where they are while `TEXTS` has their owner, which is until `free_text` is called for the string, once.
         let lent = unsafe { v8::String::new_external_onebyte_raw(scope, address, length, free_text) };
         if lent.is_some() {
-            // V8 collects young buffers when they are large together, but not strings: a buffer as large, which nobody gets, stands for this one.
+            // V8 collects young buffers when they are large together, but not strings: a buffer that nobody gets stands for this one. It is smaller,
+            // for a collection costs more than the string did.
             // SAFETY: nobody reads or writes it, and there is nothing to free.
-            let weight = unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(address.cast(), length, free_nothing, std::ptr::null_mut()) };
+            let weight =
+                unsafe { v8::ArrayBuffer::new_backing_store_from_ptr(address.cast(), length / 4, free_nothing, std::ptr::null_mut()) };
             v8::ArrayBuffer::with_backing_store(scope, &weight.make_shared());
         } else {
             // SAFETY: there is no string that could read them.
@@ -149,22 +178,23 @@ struct LentText {
     _text: HostText,
 }
 
-thread_local! {
-    /// Strings of the host's that V8 holds on this thread, by address, each as often as it is held. V8 tells no more of one that it lets go.
-    static TEXTS: RefCell<HashMap<usize, Vec<LentText>>> = RefCell::default();
-}
+/// Strings of the host's that V8 holds, by address, each as often as it is held. V8 tells no more of one that it lets go, on whatever thread: where
+/// several isolates hold one, the first that lets go may be taken for another, until that one does.
+static TEXTS: Mutex<Option<HashMap<usize, Vec<LentText>>>> = Mutex::new(None);
 
 unsafe extern "C" fn free_text(address: *mut c_char, length: usize) {
-    let freed = TEXTS.try_with(|texts| {
-        let mut texts = texts.borrow_mut();
-        let of_address = texts.get_mut(&address.addr())?;
+    let freed = {
+        let mut texts = TEXTS.lock();
+        let Some(texts) = texts.as_mut() else { return };
+        let Some(of_address) = texts.get_mut(&address.addr()) else { return };
         let freed = of_address.pop();
         if of_address.is_empty() {
             texts.remove(&address.addr());
         }
         freed
-    });
-    if let Ok(Some(lent)) = freed {
+    };
+    // Outside the lock: the host may do as it likes.
+    if let Some(lent) = freed {
         lent.quota.give_back(length);
     }
 }
