@@ -285,3 +285,26 @@ def test_debug_mode_calls_each_by_itself(rt: Runtime, kind: str) -> None:
         assert await asyncio.gather(*(rt.eval_async(f"{number}") for number in range(50))) == list(range(50))
 
     run_on(kind, body)
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_only_a_loop_in_debug_mode_has_an_entry_for_each(rt: Runtime, debug: bool) -> None:
+    entries: list[Any] = []
+
+    async def body() -> None:
+        loop: Any = asyncio.get_running_loop()
+        loop.set_debug(debug)
+        call_soon = loop.call_soon
+
+        def count(callback: Any, *args: Any, **options: Any) -> asyncio.Handle:
+            entries.extend(args)
+            handle: asyncio.Handle = call_soon(callback, *args, **options)
+            return handle
+
+        loop.call_soon = count
+        operations = [rt.eval_async(f"{number}") for number in range(50)]
+        assert await asyncio.gather(*operations) == list(range(50))
+        del loop.call_soon
+        assert [operation in entries for operation in operations] == [debug] * 50
+
+    run_on("asyncio", body)

@@ -137,14 +137,20 @@ fn has_descriptors() -> io::Result<()> {
     Ok(())
 }
 
+/// Bytes of a page of memory.
+#[cfg(target_os = "linux")]
+pub(crate) fn page_size() -> usize {
+    // SAFETY: asks for a number.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
+}
+
 /// Whether the process may have the mappings of those that start, and one for each that is alive, so that their heaps can grow. Splits one
 /// mapping into as many, because counting those that exist would take longer. Where few isolates are alive a few must do.
 #[cfg(target_os = "linux")]
 fn has_mappings(alive: usize, starting: usize) -> io::Result<()> {
     const FEW: usize = 1024;
     let wanted = if alive < FEW { 4 * ISOLATE_MAPPINGS } else { alive + ISOLATE_MAPPINGS * (starting + 3) };
-    // SAFETY: no memory is touched.
-    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+    let page = page_size();
     let space = reserve(wanted * page)?;
     for at in (0..wanted).step_by(2) {
         // SAFETY: a page of our own reservation, which nobody else knows of.

@@ -105,8 +105,8 @@ impl LoopBridge {
             };
             let Some(next) = next else { break };
             // What is called may raise what ends the program, or run the loop itself and wait for one of the others: the loop knows of them.
-            if !is_last && !this.flushing.swap(true, Ordering::Relaxed) {
-                Self::call_soon(slf, intern!(slf.py(), "flush"))?;
+            if !is_last {
+                Self::call_soon(slf, &this.flushing, intern!(slf.py(), "flush"))?;
             }
             next.call(slf)?;
         }
@@ -170,30 +170,28 @@ impl LoopBridge {
 }
 
 impl LoopBridge {
-    /// Has the loop call a method of this bridge in its next turn: in a context of its own, as there is no caller.
-    fn call_soon(slf: &Bound<'_, Self>, method: &Bound<'_, PyString>) -> PyResult<()> {
+    /// Has the loop call a method of this bridge in its next turn, unless it was asked to: in a context of its own, as there is no caller.
+    fn call_soon(slf: &Bound<'_, Self>, asked: &AtomicBool, method: &Bound<'_, PyString>) -> PyResult<()> {
+        if asked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let py = slf.py();
         let keywords = [("context", imports::CONTEXT.get(py)?.call0()?)].into_py_dict(py)?;
-        slf.get().event_loop(py)?.call_method(intern!(py, "call_soon"), (slf.getattr(method)?,), Some(&keywords)).map(drop)
+        slf.get().event_loop(py)?.call_method(intern!(py, "call_soon"), (slf.getattr(method)?,), Some(&keywords))?;
+        asked.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Has a callback of an operation that ended called, in the order in which they end.
     pub(crate) fn wake(slf: &Bound<'_, Self>, one: Woken) -> PyResult<()> {
         let this = slf.get();
-        if !this.flushing.swap(true, Ordering::Relaxed) {
+        if !this.flushing.load(Ordering::Relaxed) {
             let event_loop = this.event_loop(slf.py())?;
-            // A loop in debug mode times what it calls: there each is called by itself.
-            let scheduled = match event_loop.call_method0(intern!(slf.py(), "get_debug")).and_then(|debug| debug.is_truthy()) {
-                Ok(false) => Self::call_soon(slf, intern!(slf.py(), "flush")),
-                told => {
-                    this.flushing.store(false, Ordering::Relaxed);
-                    return told.and_then(|_| one.schedule(&event_loop));
-                }
-            };
-            if scheduled.is_err() {
-                this.flushing.store(false, Ordering::Relaxed);
-                return scheduled;
+            if event_loop.call_method0(intern!(slf.py(), "get_debug"))?.is_truthy()? {
+                // It times what it calls: there each is called by itself.
+                return one.schedule(&event_loop);
             }
+            Self::call_soon(slf, &this.flushing, intern!(slf.py(), "flush"))?;
         }
         this.woken.lock().push_back(one);
         Ok(())
@@ -336,10 +334,7 @@ impl LoopBridge {
     /// steps.
     pub(crate) fn answered(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
-        if this.ops.lock().is_empty() || this.looking.swap(true, Ordering::Relaxed) {
-            return Ok(());
-        }
-        Self::call_soon(slf, intern!(slf.py(), "look"))
+        if this.is_quiet() { Ok(()) } else { Self::call_soon(slf, &this.looking, intern!(slf.py(), "look")) }
     }
 
     /// Tells the spin how long an answer took after all.

@@ -17,7 +17,7 @@ use crate::caller::{Caller, KeepAlive, call_from_loop, run_blocking, start_pendi
 use crate::convert::{Pending, from_py, is_scalar};
 use crate::errors::to_exception;
 use crate::operation::Operation;
-use crate::{imports, timeout};
+use crate::timeout;
 
 /// A JavaScript function.
 ///
@@ -92,12 +92,10 @@ impl JsFunction {
         let timeouts = timeout::both(timeout, cpu_timeout)?;
         let mut pending = Pending::new();
         let command = self.command(args, &mut pending)?;
-        let running = imports::RUNNING_LOOP.get(py)?.call0()?;
-        if running.is_none() {
+        let Some(bridge) = LoopBridge::of_running_or_none(py)? else {
             start_pending(py, pending, None, &self.shared)?;
             return run_blocking(py, &self.shared, command, timeouts, None);
-        }
-        let bridge = LoopBridge::of_running(py)?;
+        };
         call_from_loop(py, &self.shared, command, timeouts, &bridge, pending)
     }
 

@@ -68,7 +68,12 @@ impl Spares {
         if bytes.len() < LEAST {
             return bytes.to_vec();
         }
-        let mut buffer = if bytes.len() < LARGE { self.take() } else { self.take_large(bytes.len()) };
+        let mut buffer = if bytes.len() < LARGE {
+            self.take()
+        } else {
+            let fits = bytes.len()..=bytes.len() * 2;
+            self.take_large(|room| fits.contains(&room)).unwrap_or_else(|| Vec::with_capacity(bytes.len()))
+        };
         buffer.extend_from_slice(bytes);
         buffer
     }
@@ -81,15 +86,11 @@ impl Spares {
         buffer
     }
 
-    /// An empty buffer with room for `room` bytes, and not for much more.
-    fn take_large(&self, room: usize) -> Vec<u8> {
+    /// A large buffer, empty, whose room is wanted: the last one used.
+    fn take_large(&self, is_wanted: impl Fn(usize) -> bool) -> Option<Vec<u8>> {
         let mut kept = self.kept.lock();
-        let fits = |buffer: &Vec<u8>| (room..=room.saturating_mul(2)).contains(&buffer.capacity());
-        if let Some(at) = kept.large.iter().rposition(|(buffer, _)| fits(buffer)) {
-            return kept.large.remove(at).0;
-        }
-        drop(kept);
-        Vec::with_capacity(room)
+        let at = kept.large.iter().rposition(|(buffer, _)| is_wanted(buffer.capacity()))?;
+        Some(kept.large.remove(at).0)
     }
 
     /// `buffer` with room for `more` bytes: in another one if that spares making it.
@@ -97,7 +98,8 @@ impl Spares {
         if more < LARGE || buffer.len() > LEAST || buffer.capacity() - buffer.len() >= more {
             return;
         }
-        let mut wide = self.take_large(buffer.len() + more);
+        // `more` may be a guess, and far too much: never made for it.
+        let Some(mut wide) = self.take_large(|_| true) else { return };
         wide.extend_from_slice(buffer);
         self.give(std::mem::replace(buffer, wide));
     }
@@ -183,6 +185,10 @@ mod tests {
         spares.widen(&mut small, 2 * LARGE - 1);
         assert_eq!((small.as_slice(), small.capacity()), ([7].as_slice(), 2 * LARGE));
         assert_eq!(spares.bytes(), LARGE);
+        // Nothing is made for a guess.
+        let mut guessed = vec![7];
+        Spares::for_values().widen(&mut guessed, usize::MAX);
+        assert!(guessed.capacity() < LARGE);
         // Much larger than what is wanted, or too small for it.
         spares.give(Vec::with_capacity(8 * LARGE));
         assert_eq!(spares.copy(&vec![1; 3 * LARGE]).capacity(), 3 * LARGE);

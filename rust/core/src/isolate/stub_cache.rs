@@ -78,8 +78,7 @@ fn gives_zeroes() -> bool {
 /// `TABLES` bytes that nobody else uses meanwhile, in memory of `malloc`'s.
 #[cfg(all(target_os = "linux", jsrun_v8_hooks))]
 unsafe fn empty(tables: *mut u8) {
-    // SAFETY: asks for a number.
-    let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+    let page = crate::room::page_size();
     let before = tables.align_offset(page).min(TABLES);
     let whole = (TABLES - before) / page * page;
     // SAFETY: whole pages within the tables; private memory of nobody's is zero afterwards.

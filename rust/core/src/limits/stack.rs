@@ -26,14 +26,13 @@ pub(crate) fn limit_stack(isolate: &mut v8::Isolate, size: usize) {
 #[cfg_attr(not(target_os = "linux"), allow(unused_variables, reason = "other kernels keep it"))]
 #[inline(never)]
 pub(crate) fn release_stack(size: usize) {
-    /// Used again at once: by this function, the next one's frames, and whatever signal comes.
-    const KEPT: usize = 16 << 10;
     #[cfg(target_os = "linux")]
     {
+        /// Used again at once: by this function, the next one's frames, and whatever signal comes.
+        const KEPT: usize = 16 << 10;
         let here = 0_u8;
         let here = std::ptr::from_ref(&here);
-        // SAFETY: asks for a number.
-        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
+        let page = crate::room::page_size();
         let end = (here.addr() - KEPT) / page * page;
         let whole = size.saturating_sub(KEPT) / page * page;
         // SAFETY: whole pages of this thread's own stack, below every frame; the thread has more of it than `size` from here.

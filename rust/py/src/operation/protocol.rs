@@ -88,7 +88,9 @@ impl Operation {
     /// other, and `asyncio.wait` takes the result. `gather` is given the future at once.
     #[getter(_asyncio_future_blocking)]
     fn future_blocking(&self, py: Python<'_>) -> Option<bool> {
-        let is_future = self.yielded.load(Ordering::Acquire) || (self.inner.lock().bridge.is_some() && by_gather(py));
+        let has_begun = self.inner.lock().bridge.is_some();
+        // Runs Python: not under the lock.
+        let is_future = self.yielded.load(Ordering::Acquire) || (has_begun && by_gather(py));
         is_future.then(|| self.future_blocking.load(Ordering::Acquire))
     }
 
