@@ -111,8 +111,7 @@ def test_81_generated_values(hostile: Hostile, way: str, numbers: list[int]) -> 
 def test_81_many_more(capsys: pytest.CaptureFixture[str]) -> None:
     """Hypothesis remembers all that it has tried, and would fill the memory: these numbers are forgotten.
 
-    They are the same each time, unless `JSRUN_HOSTILE_SEED` begins others. 248473 finds what is not mended: an error whose
-    `stack` is a tree of objects that are shared at every fork, on the console.
+    They are the same each time, unless `JSRUN_HOSTILE_SEED` begins others.
     """
     seed = int(os.environ.get("JSRUN_HOSTILE_SEED", "11"))
     print(f"JSRUN_HOSTILE_SEED={seed}")

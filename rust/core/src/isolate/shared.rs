@@ -209,6 +209,11 @@ impl Shared {
         self.closing.load(Ordering::Acquire)
     }
 
+    /// Whether V8 runs something whose caller was released, or that nobody waits for any more.
+    pub(crate) fn is_past_stop(&self) -> bool {
+        self.is_closing() || self.is_stopped() || self.watchdog.is_draining()
+    }
+
     /// Makes an operation stop for `cause`. Safe at any time, from any thread; too late is a no-op.
     pub fn stop(self: &Arc<Self>, ticket: &Arc<Ticket>, cause: Cause) {
         if root::is_forked() || !self.mark_stop(ticket, cause) {
@@ -304,7 +309,7 @@ impl Shared {
     }
 
     /// The thread has freed everything: wakes who waits for it.
-    pub(super) fn mark_finished(&self) {
+    pub(crate) fn mark_finished(&self) {
         self.stopped.set(Cause::Closed);
         self.closing.store(true, Ordering::Release);
         // Before and after: what is queued now is answered before anyone hears of the end, and what comes later is thrown away by its sender.

@@ -23,8 +23,8 @@ function lend(offered) {
   lent = null;
   part = null;
   if (offered !== null) {
-    const { report, random, crypto, print, fetch } = offered;
-    lent = { __proto__: null, report, random, crypto, print, fetch };
+    const { report, random, crypto, print, fetch, inspecting } = offered;
+    lent = { __proto__: null, report, random, crypto, print, fetch, inspecting };
     part = offered.part;
     base64.encode = uncurryThis(Uint8Array.prototype.toBase64);
     base64.decode = Uint8Array.fromBase64;

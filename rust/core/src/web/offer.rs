@@ -12,6 +12,7 @@ use crate::convert::{describe, from_v8};
 use crate::engine::{State, state_of};
 use crate::error::Error;
 use crate::host::make_function;
+use crate::limits;
 use crate::reply::{ConsoleMessage, Item, Report};
 use crate::stats::Timers;
 use crate::value::HostFunction;
@@ -42,6 +43,7 @@ pub(crate) fn lend(
         ("random", v8::Function::new(scope, on_random)),
         ("crypto", v8::Function::new(scope, on_crypto)),
         ("part", v8::Function::new(scope, on_part)),
+        ("inspecting", v8::Function::new(scope, on_inspecting)),
         ("fetch", fetch),
         ("print", if state.shared.config.console { v8::Function::new(scope, on_print) } else { None }),
     ] {
@@ -91,6 +93,17 @@ fn on_print<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArgu
     let message = ConsoleMessage { level, text, values, dropped, _admitted: admitted };
     let owner = state.current_owner(scope);
     state.deliver_for(owner, Item::Report(Arc::clone(&state.shared), Report::Console(Box::new(message))));
+}
+
+/// `inspecting(format)`: calls `format(nested)`, which formats a value for people, and gives what it returns.
+fn on_inspecting<'s>(scope: &mut v8::PinScope<'s, '_>, args: v8::FunctionCallbackArguments<'s>, mut rv: v8::ReturnValue<'_>) {
+    let state = state_of(scope);
+    let Ok(format) = args.get(0).try_cast::<v8::Function>() else { return };
+    let undefined = v8::undefined(scope).into();
+    let nested = v8::Boolean::new(scope, limits::is_inside_inspector()).into();
+    if let Some(text) = limits::inside_inspector(scope, &state, |scope| format.call(scope, undefined, &[nested])) {
+        rv.set(text);
+    }
 }
 
 /// `report(error)`.

@@ -17,9 +17,14 @@ const { forgetHooks } = loaded["ext:jsrun_web/hooks.js"];
 const { host, loader } = loaded["ext:jsrun_web/host.js"];
 const { keep } = loaded["ext:jsrun_web/kept.js"];
 
+const INSPECTOR = "ext:deno_web/01_console.js";
+
 /** What a script brings. */
 function load(script) {
   if (loaded[script] === undefined) {
+    if (script === INSPECTOR) {
+      load("ext:jsrun_web/inspection.js");
+    }
     const part = loader();
     // Without a host the start-up snapshot is being made.
     const exports = part === null ? fromBuild(script) : part(script)(__bootstrap);
