@@ -7,6 +7,7 @@ use super::guard::{Failure, Step};
 use super::kinds::{OPAQUE, YEARS, refusal};
 use super::leaf;
 use super::numbers::{has_shape, write_numbers};
+use super::rows;
 use super::seen::{Keys, Seen};
 use super::wire::{self, Write};
 use crate::config::Config;
@@ -107,13 +108,13 @@ pub(crate) fn arguments_from_v8<'s>(
 /// One conversion under way.
 pub(super) struct Walker<'s, 'a> {
     pub(super) state: &'a State,
-    config: &'a Config,
+    pub(super) config: &'a Config,
     pub(super) wire: Wire,
-    depth: usize,
+    pub(super) depth: usize,
     /// Number of the next object.
-    next_object: u32,
+    pub(super) next_object: u32,
     /// Objects met so far, with their numbers.
-    seen: Seen<'s>,
+    pub(super) seen: Seen<'s>,
     /// Key numbers.
     keys: Keys<'s>,
     /// The keys of the last plain object: the next one is often of the same shape.
@@ -181,7 +182,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         object: v8::Local<'s, v8::Object>,
         receiver: Option<v8::Local<'s, v8::Object>>,
     ) -> Walked {
-        if let Some(number) = self.seen.meet(object, self.next_object) {
+        if let Some(number) = self.seen.meet(scope, object, self.next_object) {
             self.wire.bytes.push(wire::REFERENCE);
             self.wire.bytes.varint(u64::from(number));
             return self.reserve(0);
@@ -272,7 +273,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         }
     }
 
-    fn reserve(&self, more: usize) -> Walked {
+    pub(super) fn reserve(&self, more: usize) -> Walked {
         if self.wire.bytes.len() + more > self.config.max_bytes { Err(Failure::new(self.config.too_large())) } else { Ok(()) }
     }
 
@@ -287,12 +288,13 @@ impl<'s, 'a> Walker<'s, 'a> {
         let length = array.length();
         // Each element takes at least one byte: a sparse giant fails here and not after minutes.
         self.reserve(length as usize)?;
-        if write_numbers(scope, array, length, self.config.max_bytes, &mut self.wire.bytes) {
+        if write_numbers(array, length, self.config.max_bytes, &mut self.wire.bytes) {
             return Ok(());
         }
         self.wire.bytes.push(wire::ARRAY);
         self.wire.bytes.varint(u64::from(length));
-        for index in 0..length {
+        let first = if length < rows::LEAST { 0 } else { self.items(scope, array, length)? };
+        for index in first..length {
             let step = || Step::Index(index as usize);
             let item = self.read(scope, |scope| array.get_index(scope, index)).map_err(|f| f.at(step()))?;
             self.value(scope, item, Some(array.into())).map_err(|f| f.at(step()))?;
@@ -355,7 +357,7 @@ impl<'s, 'a> Walker<'s, 'a> {
     }
 
     /// Writes an object key: in full the first time, by number afterwards.
-    fn key(&mut self, scope: &mut v8::PinScope<'s, '_>, name: v8::Local<'s, v8::Value>, position: usize) {
+    pub(super) fn key(&mut self, scope: &mut v8::PinScope<'s, '_>, name: v8::Local<'s, v8::Value>, position: usize) {
         if let Some((last, number)) = self.shape.get(position)
             && *last == name
         {

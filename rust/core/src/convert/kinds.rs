@@ -64,6 +64,26 @@ pub(super) fn is_hashable(value: v8::Local<'_, v8::Value>) -> bool {
     value.is_array_buffer() || value.is_uint8_array()
 }
 
+/// Whether an object is more than its properties and its prototype: what the outgoing walk has a branch for, and proxies.
+pub(super) fn is_exotic(value: v8::Local<'_, v8::Value>) -> bool {
+    value.is_proxy()
+        || value.is_array()
+        || value.is_function()
+        || value.is_date()
+        || value.is_map()
+        || value.is_set()
+        || value.is_array_buffer_view()
+        || value.is_array_buffer()
+        || value.is_native_error()
+        || value.is_promise()
+        || value.is_reg_exp()
+        || refusal(value).is_some()
+        || value.is_boolean_object()
+        || value.is_number_object()
+        || value.is_string_object()
+        || value.is_big_int_object()
+}
+
 /// Why an object of this kind does not leave JavaScript.
 pub(super) fn refusal(value: v8::Local<'_, v8::Value>) -> Option<&'static str> {
     Some(if value.is_weak_map() {

@@ -7,6 +7,7 @@ mod guard;
 mod kinds;
 mod leaf;
 mod numbers;
+mod rows;
 mod seen;
 mod to_v8;
 pub mod wire;

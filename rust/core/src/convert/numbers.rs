@@ -9,40 +9,18 @@ use super::wire::{self, Write};
 /// Shorter arrays are not worth the trial.
 const SHORTEST: u32 = 16;
 
-/// Writes `array` as [`wire::NUMBERS`] if every element is a number; otherwise leaves `out` as it was and returns false.
-pub(super) fn write_numbers(
-    scope: &mut v8::PinScope<'_, '_>,
-    array: v8::Local<'_, v8::Array>,
-    length: u32,
-    budget: usize,
-    out: &mut Vec<u8>,
-) -> bool {
-    let mark = out.len();
-    if length < SHORTEST || mark + length as usize * 8 > budget {
+/// Writes `array` as [`wire::NUMBERS`] if V8 keeps it as plain numbers; otherwise leaves `out` as it was and returns false.
+pub(super) fn write_numbers(array: v8::Local<'_, v8::Array>, length: u32, budget: usize, out: &mut Vec<u8>) -> bool {
+    if length < SHORTEST || out.len() + length as usize * 8 > budget {
         return false;
     }
+    let Some(numbers) = copy(array, length) else { return false };
     out.push(wire::NUMBERS);
     out.varint(u64::from(length));
-    if let Some(numbers) = copy(array, length) {
-        for number in numbers {
-            out.double(number);
-        }
-        return true;
+    for number in numbers {
+        out.double(number);
     }
-    let mut expected = 0;
-    let complete = iterate(scope, array, &mut |index, value| {
-        if index != expected || !value.is_number() {
-            return false;
-        }
-        expected += 1;
-        // A number's value needs no conversion and so no scope.
-        out.double(value.cast::<v8::Number>().value());
-        true
-    }) && expected == length;
-    if !complete {
-        out.truncate(mark);
-    }
-    complete
+    true
 }
 
 /// Whether the elements of `array` are the first names of `shape`, in that order.
@@ -88,9 +66,9 @@ fn copy(_: v8::Local<'_, v8::Array>, _: u32) -> Option<Vec<f64>> {
     None
 }
 
-/// Shows the elements to `visit` until it returns false. Runs no user code: an accessor or a hole ends the trial.
+/// Shows the elements to `visit` until it returns false. For arrays that no user code can change: of others, accessors run.
 #[cfg(not(target_env = "msvc"))]
-fn iterate(
+pub(super) fn iterate(
     scope: &mut v8::PinScope<'_, '_>,
     array: v8::Local<'_, v8::Array>,
     visit: &mut dyn FnMut(u32, v8::Local<'_, v8::Value>) -> bool,
@@ -128,6 +106,10 @@ fn iterate(
 
 /// Where V8's iteration cannot be linked, arrays take the general way.
 #[cfg(target_env = "msvc")]
-fn iterate(_: &mut v8::PinScope<'_, '_>, _: v8::Local<'_, v8::Array>, _: &mut dyn FnMut(u32, v8::Local<'_, v8::Value>) -> bool) -> bool {
+pub(super) fn iterate(
+    _: &mut v8::PinScope<'_, '_>,
+    _: v8::Local<'_, v8::Array>,
+    _: &mut dyn FnMut(u32, v8::Local<'_, v8::Value>) -> bool,
+) -> bool {
     false
 }

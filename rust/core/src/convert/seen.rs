@@ -31,20 +31,37 @@ type ByHash<T> = HashMap<i32, T, BuildHasherDefault<AsIs>>;
 /// So many are looked through one by one, without a table and without a hash, which V8 would have to make.
 const FEW: usize = 8;
 
+/// An object that was met: itself, or where it is in an array that nobody changes.
+#[derive(Clone, Copy)]
+enum Met<'s> {
+    Object(v8::Local<'s, v8::Object>),
+    Item(v8::Local<'s, v8::Array>, u32),
+}
+
+impl<'s> Met<'s> {
+    fn is(self, scope: &mut v8::PinScope<'s, '_>, other: Self) -> bool {
+        let value = |scope: &mut v8::PinScope<'s, '_>, met| match met {
+            Self::Object(object) => Some(object.into()),
+            Self::Item(array, index) => array.get_index(scope, index),
+        };
+        value(scope, self) == value(scope, other)
+    }
+}
+
 /// Objects and their numbers.
 #[derive(Default)]
 pub(super) struct Seen<'s> {
     /// All of them, while they are few.
     few: Vec<(v8::Local<'s, v8::Object>, u32)>,
     /// The first object with a hash.
-    first: ByHash<(v8::Local<'s, v8::Object>, u32)>,
+    first: ByHash<(Met<'s>, u32)>,
     /// Those that share a hash with the first: many only in walks of a million objects, since V8's hashes have 20 bits.
-    more: ByHash<Vec<(v8::Local<'s, v8::Object>, u32)>>,
+    more: ByHash<Vec<(Met<'s>, u32)>>,
 }
 
 impl<'s> Seen<'s> {
     /// The number of `object` if it was met before; else it gets `next`.
-    pub(super) fn meet(&mut self, object: v8::Local<'s, v8::Object>, next: u32) -> Option<u32> {
+    pub(super) fn meet(&mut self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>, next: u32) -> Option<u32> {
         if self.first.is_empty() {
             let found = self.few.iter().find(|(other, _)| *other == object).map(|(_, number)| *number);
             if found.is_some() {
@@ -54,26 +71,47 @@ impl<'s> Seen<'s> {
                 self.few.push((object, next));
                 return None;
             }
-            for (object, number) in std::mem::take(&mut self.few) {
-                self.meet_among_many(object, number);
-            }
+            self.become_many(scope);
         }
-        self.meet_among_many(object, next)
+        self.meet_among_many(scope, Met::Object(object), object.get_identity_hash().get(), next)
     }
 
-    fn meet_among_many(&mut self, object: v8::Local<'s, v8::Object>, next: u32) -> Option<u32> {
-        let hash = object.get_identity_hash().get();
-        let (known, number) = *self.first.entry(hash).or_insert((object, next));
+    /// Likewise for an item of an array that nobody changes, and its identity hash.
+    pub(super) fn meet_item(
+        &mut self,
+        scope: &mut v8::PinScope<'s, '_>,
+        array: v8::Local<'s, v8::Array>,
+        index: u32,
+        hash: i32,
+        next: u32,
+    ) -> Option<u32> {
+        self.become_many(scope);
+        self.meet_among_many(scope, Met::Item(array, index), hash, next)
+    }
+
+    /// Makes room for so many more.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.first.reserve(more);
+    }
+
+    fn become_many(&mut self, scope: &mut v8::PinScope<'s, '_>) {
+        for (object, number) in std::mem::take(&mut self.few) {
+            self.meet_among_many(scope, Met::Object(object), object.get_identity_hash().get(), number);
+        }
+    }
+
+    fn meet_among_many(&mut self, scope: &mut v8::PinScope<'s, '_>, met: Met<'s>, hash: i32, next: u32) -> Option<u32> {
+        let (known, number) = *self.first.entry(hash).or_insert((met, next));
         if number == next {
             return None;
         }
-        if known == object {
+        if known.is(scope, met) {
             return Some(number);
         }
         let more = self.more.entry(hash).or_default();
-        let found = more.iter().find(|(other, _)| *other == object).map(|(_, number)| *number);
+        let found = more.iter().find(|(other, _)| other.is(scope, met)).map(|(_, number)| *number);
         if found.is_none() {
-            more.push((object, next));
+            more.push((met, next));
         }
         found
     }

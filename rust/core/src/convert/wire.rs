@@ -41,6 +41,11 @@ pub const ARRAY: u8 = b'A';
 pub const ARRAY_END: u8 = b'$';
 /// Array of numbers as one block (to the host only): varint length, doubles.
 pub const NUMBERS: u8 = b'd';
+/// Numbers, one after another in an array (to the host only): varint count, doubles.
+pub const RUN: u8 = b'n';
+/// Plain objects with the same keys, one after another in an array (to the host only): varint count, varint number of keys, the keys, then each object's
+/// values in turn. All of them get their numbers before what is in them.
+pub const ROWS: u8 = b'r';
 /// Date: milliseconds as a double.
 pub const DATE: u8 = b'D';
 /// Regular expression: string, then flags (string to the host, varint bits to V8).

@@ -1,8 +1,11 @@
 //! Functions of the language that the engine itself calls, taken before user code could replace them.
 
+use std::cell::OnceCell;
+
 use deno_core::v8;
 
 use super::State;
+use crate::stream::call_method;
 
 /// Functions of the language as they were before user code ran.
 pub(super) struct Intrinsics {
@@ -10,6 +13,8 @@ pub(super) struct Intrinsics {
     object_keys: v8::Global<v8::Function>,
     /// `Object.prototype`.
     object_prototype: v8::Global<v8::Value>,
+    /// What reads rows of objects, once it was needed.
+    rows: OnceCell<v8::Global<v8::Object>>,
     /// `valueOf` of Boolean, Number, String and BigInt.
     value_of: [v8::Global<v8::Function>; 4],
 }
@@ -34,6 +39,7 @@ impl Intrinsics {
         let object_prototype = plain.get_prototype(scope).unwrap_or_else(|| v8::null(scope).into());
         Self {
             object_prototype: v8::Global::new(scope, object_prototype),
+            rows: OnceCell::new(),
             object_keys: function(&["Object", "keys"]),
             value_of: ["Boolean", "Number", "String", "BigInt"].map(|class| function(&[class, "prototype", "valueOf"])),
         }
@@ -60,6 +66,20 @@ impl State {
     pub(crate) fn is_literal<'s>(&self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Option<bool> {
         let prototype = object.get_prototype(scope)?;
         Some(prototype == v8::Local::new(scope, &self.intrinsics.object_prototype))
+    }
+
+    /// Calls a function of the platform's `rows.js`, which counts something. `None` if it threw.
+    pub(crate) fn call_rows<'s>(&self, scope: &mut v8::PinScope<'s, '_>, name: &str, args: &[v8::Local<'s, v8::Value>]) -> Option<u32> {
+        let rows = match self.intrinsics.rows.get() {
+            Some(rows) => v8::Local::new(scope, rows),
+            None => {
+                let script = v8::String::new(scope, "ext:jsrun_web/rows.js")?.into();
+                let rows = self.call_streams(scope, "load", &[script])?.try_cast().ok()?;
+                let _ = self.intrinsics.rows.set(v8::Global::new(scope, rows));
+                rows
+            }
+        };
+        call_method(scope, rows, name, args)?.uint32_value(scope)
     }
 
     /// Own enumerable string keys; a proxy's traps run.

@@ -6,4 +6,4 @@ mod outgoing;
 
 pub use channel::{Channel, Piece, Taken};
 pub(crate) use incoming::{make_sink, make_stream, register};
-pub(crate) use outgoing::{Kind, Streams, lend};
+pub(crate) use outgoing::{Kind, Streams, call_method, lend};

@@ -304,7 +304,7 @@ impl State {
     }
 }
 
-fn call_method<'s>(
+pub(crate) fn call_method<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     object: v8::Local<'s, v8::Object>,
     name: &str,

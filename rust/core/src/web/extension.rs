@@ -69,8 +69,8 @@ deno_core::extension!(
     esm_entry_point = "ext:jsrun_web/bootstrap.js",
     esm = [dir "src/web", "bootstrap.js"],
     lazy_loaded_js = [dir "src/web", "body.js", "clock.js", "console.js", "crypto.js", "cryptokey.js", "fetch.js", "formdata.js", "headers.js", "hooks.js",
-        "host.js", "inspection.js", "jwk.js", "kept.js", "local.js", "multipart.js", "pairs.js", "parts.js", "request.js", "response.js", "secrets.js", "streams.js",
-        "subtle.js", "timers.js", "url.js"],
+        "host.js", "inspection.js", "jwk.js", "kept.js", "local.js", "multipart.js", "pairs.js", "parts.js", "request.js", "response.js", "rows.js", "secrets.js",
+        "streams.js", "subtle.js", "timers.js", "url.js"],
 );
 
 /// Scripts that are in the start-up snapshot. The others are parts: `parts.js` loads them when a program uses what they bring.

@@ -5,6 +5,7 @@ mod collections;
 mod crowd;
 mod failure;
 mod from_py;
+mod items;
 mod met;
 mod names;
 mod numbers;

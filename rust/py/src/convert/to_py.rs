@@ -82,7 +82,7 @@ pub(crate) fn arguments<'py>(py: Python<'py>, args: Value, shared: &Arc<Shared>)
     Ok(to_py(py, args, shared)?.cast::<PyList>()?.to_tuple())
 }
 
-fn owned<'py>(py: Python<'py>, object: *mut ffi::PyObject) -> PyResult<Bound<'py, PyAny>> {
+pub(super) fn owned<'py>(py: Python<'py>, object: *mut ffi::PyObject) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: `object` is a new reference, or null with a Python error set.
     unsafe { Bound::from_owned_ptr_or_err(py, object) }
 }
@@ -100,28 +100,28 @@ fn utf16<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     })
 }
 
-fn truncated() -> PyErr {
+pub(super) fn truncated() -> PyErr {
     PyRuntimeError::new_err("jsrun: a value arrived truncated (please report)")
 }
 
 /// One conversion under way.
-struct Decoder<'py, 'a> {
-    py: Python<'py>,
-    reader: Reader<'a>,
+pub(super) struct Decoder<'py, 'a> {
+    pub(super) py: Python<'py>,
+    pub(super) reader: Reader<'a>,
     handles: Vec<Option<Handle>>,
     shared: &'a Arc<Shared>,
     /// Objects by number.
-    objects: Vec<Bound<'py, PyAny>>,
+    pub(super) objects: Vec<Bound<'py, PyAny>>,
     /// Keys by number.
     keys: Vec<Bound<'py, PyAny>>,
 }
 
 impl<'py> Decoder<'py, '_> {
-    fn varint(&mut self) -> PyResult<usize> {
+    pub(super) fn varint(&mut self) -> PyResult<usize> {
         self.reader.varint().ok_or_else(truncated)
     }
 
-    fn value(&mut self) -> PyResult<Bound<'py, PyAny>> {
+    pub(super) fn value(&mut self) -> PyResult<Bound<'py, PyAny>> {
         let py = self.py;
         let tag = self.reader.byte().ok_or_else(truncated)?;
         match tag {
@@ -177,7 +177,7 @@ impl<'py> Decoder<'py, '_> {
     }
 
     /// Takes the next object number.
-    fn reserve(&mut self) -> usize {
+    pub(super) fn reserve(&mut self) -> usize {
         self.objects.push(self.py.None().into_bound(self.py));
         self.objects.len() - 1
     }
@@ -230,40 +230,6 @@ impl<'py> Decoder<'py, '_> {
         }
     }
 
-    fn array(&mut self) -> PyResult<Bound<'py, PyAny>> {
-        let number = self.reserve();
-        let length = self.varint()?;
-        // SAFETY: plain constructor; every slot is filled below before Python code sees the list, or it is dropped with null slots, which is allowed.
-        let list = owned(self.py, unsafe { ffi::PyList_New(length as ffi::Py_ssize_t) })?;
-        self.objects[number] = list.clone();
-        for index in 0..length {
-            let item = self.value()?;
-            // SAFETY: the index is in range and the reference is given away.
-            unsafe { ffi::PyList_SetItem(list.as_ptr(), index as ffi::Py_ssize_t, item.into_ptr()) };
-        }
-        Ok(list)
-    }
-
-    fn numbers(&mut self) -> PyResult<Bound<'py, PyAny>> {
-        let number = self.reserve();
-        let length = self.varint()?;
-        let block = length.checked_mul(8).and_then(|size| self.reader.bytes(size)).ok_or_else(truncated)?;
-        // SAFETY: as in `array`.
-        let list = owned(self.py, unsafe { ffi::PyList_New(length as ffi::Py_ssize_t) })?;
-        for (index, bytes) in block.chunks_exact(8).enumerate() {
-            let mut eight = [0; 8];
-            eight.copy_from_slice(bytes);
-            let item = numbers::number(self.py, f64::from_le_bytes(eight));
-            if item.is_null() {
-                return Err(PyErr::fetch(self.py));
-            }
-            // SAFETY: as in `array`.
-            unsafe { ffi::PyList_SetItem(list.as_ptr(), index as ffi::Py_ssize_t, item) };
-        }
-        self.objects[number] = list.clone();
-        Ok(list)
-    }
-
     fn plain(&mut self) -> PyResult<Bound<'py, PyAny>> {
         let number = self.reserve();
         let count = self.varint()?;
@@ -281,7 +247,7 @@ impl<'py> Decoder<'py, '_> {
         Ok(dict)
     }
 
-    fn key(&mut self) -> PyResult<Bound<'py, PyAny>> {
+    pub(super) fn key(&mut self) -> PyResult<Bound<'py, PyAny>> {
         match self.reader.byte().ok_or_else(truncated)? {
             wire::KEY_AGAIN => {
                 let number = self.varint()?;

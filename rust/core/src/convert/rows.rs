@@ -1,0 +1,252 @@
+//! Large arrays on the outgoing walk: their items are read many at a time, and objects of one shape that follow each other are written without their keys.
+
+use deno_core::v8;
+
+use super::from_v8::{Walked, Walker};
+use super::guard::{Failure, Step};
+use super::kinds::is_exotic;
+use super::numbers::iterate;
+use super::wire::{self, Write};
+
+/// Shorter arrays are not worth it.
+pub(super) const LEAST: u32 = 128;
+/// Items that are read at once, at most.
+const BATCH: u32 = 512;
+/// And values of rows.
+const VALUES: u32 = 4096;
+/// Objects of one shape that make it worth a block.
+const ROWS: u32 = 4;
+/// Trials that found fewer, after which an array's objects are written one by one.
+const TRIALS: u32 = 8;
+/// Rows that room is made for before they are met, at most.
+const RESERVED: u32 = 1 << 16;
+
+/// A value that was read.
+#[derive(Clone, Copy)]
+enum Cell {
+    Number(f64),
+    /// What is one byte in the notation.
+    Tag(u8),
+    /// An object that is its properties and its prototype, with its identity hash.
+    Object(i32),
+    /// Anything else, which is still to be walked.
+    Other,
+}
+
+impl<'s> Walker<'s, '_> {
+    /// Writes items of a large array, and says how many: as long as it is worth it.
+    pub(super) fn items(
+        &mut self,
+        scope: &mut v8::PinScope<'s, '_>,
+        array: v8::Local<'s, v8::Array>,
+        length: u32,
+    ) -> Result<u32, Box<Failure>> {
+        let mut trials = if self.depth < self.config.max_depth { TRIALS } else { 0 };
+        let mut from = 0;
+        let mut worth = true;
+        while worth && length - from >= LEAST {
+            let count = (length - from).min(BATCH);
+            let batch = blank(scope, count);
+            let numbers = [from, count].map(|number| v8::Integer::new_from_unsigned(scope, number).into());
+            if self.state.call_rows(scope, "fill", &[array.into(), numbers[0], numbers[1], batch.into()]).is_none() {
+                let index = place(scope, batch, count);
+                return Err(Failure::thrown().at(Step::Index((from + index) as usize)));
+            }
+            worth = self.batch(scope, array, batch, from, count, &mut trials)?;
+            from += count;
+            if trials == TRIALS {
+                self.seen.reserve((length - from).min(RESERVED) as usize);
+            }
+        }
+        Ok(from)
+    }
+
+    /// Writes the items that were read into `batch`, which are those of `array` from `from` on. False if each had to be asked for all the same.
+    fn batch(
+        &mut self,
+        scope: &mut v8::PinScope<'s, '_>,
+        array: v8::Local<'s, v8::Array>,
+        batch: v8::Local<'s, v8::Array>,
+        from: u32,
+        count: u32,
+        trials: &mut u32,
+    ) -> Result<bool, Box<Failure>> {
+        let cells = cells(scope, batch, count, *trials > 0);
+        if self.run(&cells) {
+            return Ok(true);
+        }
+        let others = cells.iter().filter(|cell| matches!(cell, Cell::Other)).count();
+        let mut index = 0;
+        while index < count {
+            let hashes: Vec<i32> = if *trials > 0 {
+                let objects =
+                    cells[index as usize..].iter().map_while(|cell| if let Cell::Object(hash) = cell { Some(*hash) } else { None });
+                objects.collect()
+            } else {
+                Vec::new()
+            };
+            if hashes.len() as u32 >= ROWS {
+                let written = self.block(scope, batch, index, &hashes, from)?;
+                *trials -= u32::from(written < ROWS);
+                if written > 0 {
+                    index += written;
+                    continue;
+                }
+            }
+            self.cell(scope, cells[index as usize], batch, index, |_| Some(array.into()))
+                .map_err(|failure| failure.at(Step::Index((from + index) as usize)))?;
+            index += 1;
+        }
+        Ok(others as u32 * 2 < count && *trials > 0)
+    }
+
+    /// Writes nothing but numbers as one block, if that is within the budget.
+    fn run(&mut self, cells: &[Cell]) -> bool {
+        let mark = self.wire.bytes.len();
+        if mark + cells.len() * 9 > self.config.max_bytes {
+            return false;
+        }
+        self.wire.bytes.push(wire::RUN);
+        self.wire.bytes.varint(cells.len() as u64);
+        for cell in cells {
+            let Cell::Number(number) = cell else {
+                self.wire.bytes.truncate(mark);
+                return false;
+            };
+            self.wire.bytes.double(*number);
+        }
+        true
+    }
+
+    /// Writes as many objects of `batch` from `start` on as have the first one's keys and are new, and says how many. `hashes` has theirs.
+    fn block(
+        &mut self,
+        scope: &mut v8::PinScope<'s, '_>,
+        batch: v8::Local<'s, v8::Array>,
+        start: u32,
+        hashes: &[i32],
+        from: u32,
+    ) -> Result<u32, Box<Failure>> {
+        let state = self.state;
+        let first = self.read(scope, |scope| batch.get_index(scope, start))?;
+        let names = self.read(scope, |scope| state.keys_of(scope, first.cast()))?;
+        let width = names.length();
+        if width == 0 || width > VALUES {
+            return Ok(0);
+        }
+        let candidates = (hashes.len() as u32).min(VALUES / width);
+        let numbers = [start, candidates].map(|number| v8::Integer::new_from_unsigned(scope, number).into());
+        let args = [batch.into(), numbers[0], numbers[1], names.into()];
+        let fits = state.call_rows(scope, "fit", &args).ok_or_else(Failure::thrown)?;
+        let mut count = 0;
+        while count < fits && self.meet_row(scope, batch, start + count, hashes[count as usize]) {
+            count += 1;
+        }
+        if count == 0 {
+            return Ok(0);
+        }
+        let step = |scope: &mut v8::PinScope<'s, '_>, failure: Box<Failure>, place: u32| {
+            let name = names.get_index(scope, place % width).map_or_else(String::new, |name| name.to_rust_string_lossy(scope));
+            failure.at(Step::Key(name)).at(Step::Index((from + start + place / width) as usize))
+        };
+        let values = blank(scope, count * width);
+        let rows = v8::Integer::new_from_unsigned(scope, count).into();
+        if state.call_rows(scope, "read", &[batch.into(), numbers[0], rows, names.into(), values.into()]).is_none() {
+            let place = place(scope, values, count * width);
+            return Err(step(scope, Failure::thrown(), place));
+        }
+        self.head(scope, count, names)?;
+        self.depth += 1;
+        for (place, cell) in (0..).zip(cells(scope, values, count * width, false)) {
+            self.cell(scope, cell, values, place, |scope| batch.get_index(scope, start + place / width))
+                .map_err(|failure| step(scope, failure, place))?;
+        }
+        self.depth -= 1;
+        Ok(count)
+    }
+
+    /// Gives a row the next number, if it was not met before.
+    fn meet_row(&mut self, scope: &mut v8::PinScope<'s, '_>, batch: v8::Local<'s, v8::Array>, index: u32, hash: i32) -> bool {
+        let is_new = self.seen.meet_item(scope, batch, index, hash, self.next_object).is_none();
+        self.next_object += u32::from(is_new);
+        is_new
+    }
+
+    /// Writes what stands before a block's values.
+    fn head(&mut self, scope: &mut v8::PinScope<'s, '_>, count: u32, names: v8::Local<'s, v8::Array>) -> Walked {
+        self.wire.bytes.push(wire::ROWS);
+        self.wire.bytes.varint(u64::from(count));
+        self.wire.bytes.varint(u64::from(names.length()));
+        for position in 0..names.length() {
+            let name = self.read(scope, |scope| names.get_index(scope, position))?;
+            self.key(scope, name, position as usize);
+        }
+        self.reserve(0)
+    }
+
+    /// Writes what `array` has at `index`; `receiver` finds the object it was read from.
+    fn cell(
+        &mut self,
+        scope: &mut v8::PinScope<'s, '_>,
+        cell: Cell,
+        array: v8::Local<'s, v8::Array>,
+        index: u32,
+        receiver: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>>,
+    ) -> Walked {
+        match cell {
+            Cell::Number(number) => self.wire.bytes.number(number),
+            Cell::Tag(tag) => self.wire.bytes.push(tag),
+            Cell::Object(_) | Cell::Other => {
+                let value = self.read(scope, |scope| array.get_index(scope, index))?;
+                let receiver = if value.is_object() { receiver(scope).map(v8::Local::cast) } else { None };
+                return self.value(scope, value, receiver);
+            }
+        }
+        self.reserve(0)
+    }
+}
+
+/// The first values of `array`, which has as many; whether objects are looked at.
+fn cells(scope: &mut v8::PinScope<'_, '_>, array: v8::Local<'_, v8::Array>, count: u32, objects: bool) -> Vec<Cell> {
+    let mut cells = Vec::with_capacity(count as usize);
+    // The handles that V8 shows are gone after each step, and nothing may be allocated meanwhile.
+    iterate(scope, array, &mut |index, value| {
+        let more = index < count;
+        if more {
+            cells.push(cell(value, objects));
+        }
+        more
+    });
+    // Where V8 cannot show them.
+    cells.resize(count as usize, Cell::Other);
+    cells
+}
+
+fn cell(value: v8::Local<'_, v8::Value>, objects: bool) -> Cell {
+    if value.is_number() {
+        Cell::Number(value.cast::<v8::Number>().value())
+    } else if value.is_null() {
+        Cell::Tag(wire::NULL)
+    } else if value.is_true() {
+        Cell::Tag(wire::TRUE)
+    } else if value.is_false() {
+        Cell::Tag(wire::FALSE)
+    } else if value.is_undefined() {
+        Cell::Tag(wire::UNDEFINED)
+    } else if objects && value.is_object() && !is_exotic(value) {
+        Cell::Object(value.cast::<v8::Object>().get_identity_hash().get())
+    } else {
+        Cell::Other
+    }
+}
+
+/// An array whose places are all there: writing to them asks no prototype. It has one more than `length`.
+fn blank<'s>(scope: &mut v8::PinScope<'s, '_>, length: u32) -> v8::Local<'s, v8::Array> {
+    let null = v8::null(scope).into();
+    v8::Array::new_with_elements(scope, &vec![null; length as usize + 1])
+}
+
+/// What a function left in the last place before it threw.
+fn place(scope: &mut v8::PinScope<'_, '_>, array: v8::Local<'_, v8::Array>, last: u32) -> u32 {
+    array.get_index(scope, last).and_then(|place| place.uint32_value(scope)).unwrap_or(0)
+}
