@@ -1,5 +1,7 @@
 //! What is given back across threads: handles that the host dropped, host objects that the engine dropped.
 
+use std::sync::atomic::Ordering;
+
 use super::message::Message;
 use super::root;
 use super::shared::Shared;
@@ -27,13 +29,16 @@ impl Shared {
     /// The engine dropped its last reference to a host object.
     pub(crate) fn post_host_release(&self, id: u64) {
         self.host_releases.lock().push(id);
+        self.host_released.store(true, Ordering::Release);
     }
 
     /// Host objects to free: called by the host on its own threads.
     pub fn take_host_releases(&self) -> Vec<u64> {
-        if root::is_forked() {
+        // Asked at every operation, and nearly always in vain: the lock is for the other cases.
+        if !self.host_released.load(Ordering::Acquire) || root::is_forked() {
             return Vec::new();
         }
+        self.host_released.store(false, Ordering::Release);
         std::mem::take(&mut *self.host_releases.lock())
     }
 }

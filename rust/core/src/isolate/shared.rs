@@ -52,6 +52,8 @@ pub struct Shared {
     pub(super) releases: Mutex<Vec<u64>>,
     /// Host objects that the engine dropped, for the host to collect.
     pub(super) host_releases: Mutex<Vec<u64>>,
+    /// Whether there may be some of them.
+    pub(super) host_released: AtomicBool,
     /// Deadlines and stops.
     pub(crate) watchdog: Arc<Watchdog>,
     /// Time on the thread, for operations with a limit of it.
@@ -87,6 +89,7 @@ impl Shared {
             v8: OnceLock::new(),
             releases: Mutex::default(),
             host_releases: Mutex::default(),
+            host_released: AtomicBool::new(false),
             watchdog: Arc::default(),
             cpu: CpuMeter::default(),
             inline_host,
@@ -112,7 +115,8 @@ impl Shared {
         }
         self.mail.fetch_add(1, Ordering::AcqRel);
         let _ = self.mailbox.send(message);
-        if self.is_finished() {
+        // The mailbox's lock orders both: who throws away what waits has said before that it is closing.
+        if self.is_closing() && self.is_finished() {
             self.throw_away();
         }
     }
