@@ -1,5 +1,6 @@
 //! An isolate from outside: the handle, what threads share of it, and the thread it lives on.
 
+mod apart;
 mod census;
 mod driver;
 mod handle;

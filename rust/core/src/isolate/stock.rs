@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::apart::go_apart;
 use super::root;
 use super::thread::{self, Tenancy};
 use crate::config::Config;
@@ -152,6 +153,7 @@ fn prepare(footing: Footing) -> Option<Waiting> {
 fn wait(footing: &Footing, tenant: &flume::Receiver<Tenancy>) {
     let make = || {
         let _room = Room::take(root::live_isolates()).ok()?;
+        go_apart();
         Blank::ordinary(footing).ok()
     };
     let blank = catch_unwind(AssertUnwindSafe(make)).unwrap_or_default();
