@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -102,6 +105,56 @@ async def test_a_hook_keeps_the_inspector(js: Js, heard: Js, messages: list[Cons
     text = await heard.eval("kept(d, {depth: Infinity})", timeout=20)
     assert messages[0].text == "got it"
     assert text.startswith("{\n  a: {")
+
+
+async def test_what_a_hook_logs_is_a_message_of_its_own(js: Js, heard: Js, messages: list[ConsoleMessage]) -> None:
+    await heard.eval("const big = Array(100).fill(Array(100).fill('x'.repeat(60)));")
+    log = "console.log(big); console.log({a: {b: {c: {d: 1}}}});"
+    hook = f"[Symbol.for('nodejs.util.inspect.custom')]() {{ {log} return 'hook'; }}"
+    await heard.eval(f"console.log([{{ {hook} }}]); {log}", timeout=20)
+    texts = [message.text for message in messages]
+    assert texts[-3] == "[ hook ]"
+    assert texts[:2] == texts[-2:]
+
+
+async def test_a_hook_that_logs_what_it_belongs_to_ends(js: Js, heard: Js, messages: list[ConsoleMessage]) -> None:
+    hook = "[Symbol.for('nodejs.util.inspect.custom')]() { console.log(self); return 'hook'; }"
+    with contextlib.suppress(JavaScriptError):
+        await heard.eval(f"const self = {{ {hook} }}; console.log(self);", timeout=20)
+    await heard.eval("console.log({a: 1})")
+    assert messages[-1].text == "{ a: 1 }"
+
+
+def test_a_slow_hook_outlives_the_stop_of_another(runtimes: MakeRuntime) -> None:
+    """It can be stopped, and nobody did."""
+    rt = runtimes(on_console=lambda message: None)
+    hook = (
+        "[Symbol.for('nodejs.util.inspect.custom')]() { const until = Date.now() + 2500;"
+        "for (let all; Date.now() < until;) all = Array(1000).fill(0).map(String); return 'done'; }"
+    )
+    outcomes: list[object] = []
+    slow = threading.Thread(target=lambda: outcomes.append(rt.eval(f"console.log({{ {hook} }}); 'fine'")))
+    slow.start()
+    time.sleep(0.3)
+    with pytest.raises(JavaScriptTimeout):
+        rt.eval("1", timeout=0.2)
+    slow.join()
+    assert outcomes == ["fine"]
+    assert rt.eval("1") == 1
+
+
+@pytest.mark.parametrize("part", ["1", "{length: -1e9}", "undefined", "'x'.repeat(1e7)", "Symbol()"])
+async def test_a_hook_does_not_talk_the_bounds_away(
+    js: Js, heard: Js, messages: list[ConsoleMessage], part: str
+) -> None:
+    talk = f"try {{ options.stylize({part}); }} catch {{}}"
+    hook = f"[Symbol.for('nodejs.util.inspect.custom')](depth, options) {{ {talk} return 'hook'; }}"
+    await heard.eval(
+        f"{SHARED.replace('{leaf}', '0').replace('{levels}', '5')} console.log({{ {hook} }}, a)", timeout=20
+    )
+    assert len(messages[0].text) <= LONGEST
+    await heard.eval("console.log({a: 1})")
+    assert messages[1].text == "{ a: 1 }"
 
 
 async def test_a_part_that_throws_is_the_programs(js: Js, heard: Js) -> None:

@@ -263,6 +263,24 @@ async def test_a_changed_language_changes_nothing(js: Js, change: str) -> None:
     assert await js.eval(code) == [{"id": index, "name": f"n{index}"} for index in range(600)]
 
 
+@pytest.mark.parametrize("change", ["this[0] = {}", "this.push('c')", "this.length = 0", "seen.push(this)"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+async def test_nobody_meets_the_lists_that_rows_are_read_with(js: Js, change: str, place: int) -> None:
+    await js.eval(
+        f"globalThis.seen = []; const get = function () {{ {change}; return Symbol(); }};"
+        f"Object.defineProperty(Array.prototype, {place}, {{get, set: get, configurable: true}}); 0"
+    )
+    odd = "i % 10 ? {a: i, b: 1} : i % 20 ? {a: i} : {a: i, b: 1, c: {get: [1]}}"
+    code = f"Array.from({{length: 300}}, (_, i) => ({odd}))"
+    expected: list[dict[str, Any]] = [
+        {"a": i, "b": 1} if i % 10 else {"a": i} if i % 20 else {"a": i, "b": 1, "c": {"get": [1]}} for i in range(300)
+    ]
+    assert await js.eval(code) == expected
+    growing = "{a: i, get b() { if (i === 3) this.z = 1; return 1; }}"
+    assert await js.eval(rows(growing, 300)) == [{"a": i, "b": 1} for i in range(300)]
+    assert await js.eval("seen.length") == 0
+
+
 async def test_rows_that_can_be_iterated_are_streams_as_ever(js: Js) -> None:
     await js.eval("Object.prototype[Symbol.asyncIterator] = async function* () { yield 1; }")
     got = await js.eval(rows("{id: i}", 200))
@@ -283,6 +301,19 @@ async def test_budgets_bind(js: Js, runtimes: MakeRuntime) -> None:
         await tight.eval(rows("{in: [[i]]}", 1000))
     with pytest.raises(ConversionError, match=r"\[0\]"):
         await tight.eval(f"[[[{rows('{id: i}', 200)}]]]")
+
+
+@pytest.mark.parametrize(
+    "make", ["Array.from({length: 3000}, (_, i) => i % 50)", "[...Array(3000).keys()].map((i) => i % 50)"]
+)
+async def test_small_integers_take_little_of_the_budget(js: Js, runtimes: MakeRuntime, make: str) -> None:
+    tight = Js(runtimes(max_serialization_bytes=10_000), js.mode)
+    assert await tight.eval(make) == [index % 50 for index in range(3000)]
+    assert await tight.eval(f"const all = {make}; all[2999] = 'x'; all[2998] = null; all") == [
+        *(index % 50 for index in range(2998)),
+        None,
+        "x",
+    ]
 
 
 async def test_an_array_that_claims_to_be_long(js: Js, runtimes: MakeRuntime) -> None:

@@ -69,6 +69,7 @@ pub(super) fn is_exotic(value: v8::Local<'_, v8::Value>) -> bool {
     value.is_proxy()
         || value.is_array()
         || value.is_function()
+        || value.is_module_namespace_object()
         || value.is_date()
         || value.is_map()
         || value.is_set()

@@ -15,11 +15,17 @@ const BATCH: u32 = 512;
 /// And values of rows.
 const VALUES: u32 = 4096;
 /// Objects of one shape that make it worth a block.
-const ROWS: u32 = 4;
+const ROWS: usize = 4;
 /// Trials that found fewer, after which an array's objects are written one by one.
 const TRIALS: u32 = 8;
-/// Rows that room is made for before they are met, at most.
-const RESERVED: u32 = 1 << 16;
+
+/// How the items of one array are written.
+struct Way {
+    /// Whether numbers go as doubles: there is room for all of them.
+    runs: bool,
+    /// How many more blocks may turn out short before objects are written one by one.
+    trials: u32,
+}
 
 /// A value that was read.
 #[derive(Clone, Copy)]
@@ -41,7 +47,10 @@ impl<'s> Walker<'s, '_> {
         array: v8::Local<'s, v8::Array>,
         length: u32,
     ) -> Result<u32, Box<Failure>> {
-        let mut trials = if self.depth < self.config.max_depth { TRIALS } else { 0 };
+        let mut way = Way {
+            runs: self.wire.bytes.len() + length as usize * 9 <= self.config.max_bytes,
+            trials: if self.depth < self.config.max_depth { TRIALS } else { 0 },
+        };
         let mut from = 0;
         let mut worth = true;
         while worth && length - from >= LEAST {
@@ -49,19 +58,16 @@ impl<'s> Walker<'s, '_> {
             let batch = blank(scope, count);
             let numbers = [from, count].map(|number| v8::Integer::new_from_unsigned(scope, number).into());
             if self.state.call_rows(scope, "fill", &[array.into(), numbers[0], numbers[1], batch.into()]).is_none() {
-                let index = place(scope, batch, count);
+                let index = stopped_at(scope, batch, count);
                 return Err(Failure::thrown().at(Step::Index((from + index) as usize)));
             }
-            worth = self.batch(scope, array, batch, from, count, &mut trials)?;
+            worth = self.batch(scope, array, batch, from, count, &mut way)?;
             from += count;
-            if trials == TRIALS {
-                self.seen.reserve((length - from).min(RESERVED) as usize);
-            }
         }
         Ok(from)
     }
 
-    /// Writes the items that were read into `batch`, which are those of `array` from `from` on. False if each had to be asked for all the same.
+    /// Writes the items that were read into `batch`, which are those of `array` from `from` on. False if the next ones may as well be asked for one by one.
     fn batch(
         &mut self,
         scope: &mut v8::PinScope<'s, '_>,
@@ -69,25 +75,20 @@ impl<'s> Walker<'s, '_> {
         batch: v8::Local<'s, v8::Array>,
         from: u32,
         count: u32,
-        trials: &mut u32,
+        way: &mut Way,
     ) -> Result<bool, Box<Failure>> {
-        let cells = cells(scope, batch, count, *trials > 0);
-        if self.run(&cells) {
+        let cells = cells(scope, batch, count, way.trials > 0);
+        if way.runs && self.run(&cells) {
             return Ok(true);
         }
         let others = cells.iter().filter(|cell| matches!(cell, Cell::Other)).count();
         let mut index = 0;
         while index < count {
-            let hashes: Vec<i32> = if *trials > 0 {
-                let objects =
-                    cells[index as usize..].iter().map_while(|cell| if let Cell::Object(hash) = cell { Some(*hash) } else { None });
-                objects.collect()
-            } else {
-                Vec::new()
-            };
-            if hashes.len() as u32 >= ROWS {
-                let written = self.block(scope, batch, index, &hashes, from)?;
-                *trials -= u32::from(written < ROWS);
+            let rest = &cells[index as usize..];
+            let rows = if way.trials > 0 { rest.iter().take_while(|cell| matches!(cell, Cell::Object(_))).count() } else { 0 };
+            if rows >= ROWS {
+                let written = self.block(scope, batch, index, &rest[..rows], from)?;
+                way.trials -= u32::from((written as usize) < ROWS);
                 if written > 0 {
                     index += written;
                     continue;
@@ -97,15 +98,12 @@ impl<'s> Walker<'s, '_> {
                 .map_err(|failure| failure.at(Step::Index((from + index) as usize)))?;
             index += 1;
         }
-        Ok(others as u32 * 2 < count && *trials > 0)
+        Ok(others as u32 * 2 < count && way.trials > 0)
     }
 
-    /// Writes nothing but numbers as one block, if that is within the budget.
+    /// Writes cells as one block if all are numbers.
     fn run(&mut self, cells: &[Cell]) -> bool {
         let mark = self.wire.bytes.len();
-        if mark + cells.len() * 9 > self.config.max_bytes {
-            return false;
-        }
         self.wire.bytes.push(wire::RUN);
         self.wire.bytes.varint(cells.len() as u64);
         for cell in cells {
@@ -118,28 +116,32 @@ impl<'s> Walker<'s, '_> {
         true
     }
 
-    /// Writes as many objects of `batch` from `start` on as have the first one's keys and are new, and says how many. `hashes` has theirs.
+    /// Writes as many objects of `batch` from `start` on as have the first one's keys and are new, and says how many. `objects` are their cells.
     fn block(
         &mut self,
         scope: &mut v8::PinScope<'s, '_>,
         batch: v8::Local<'s, v8::Array>,
         start: u32,
-        hashes: &[i32],
+        objects: &[Cell],
         from: u32,
     ) -> Result<u32, Box<Failure>> {
         let state = self.state;
-        let first = self.read(scope, |scope| batch.get_index(scope, start))?;
-        let names = self.read(scope, |scope| state.keys_of(scope, first.cast()))?;
+        let here = |failure: Box<Failure>| failure.at(Step::Index((from + start) as usize));
+        let first = self.read(scope, |scope| batch.get_index(scope, start)).map_err(here)?;
+        let names = self.read(scope, |scope| state.keys_of(scope, first.cast())).map_err(here)?;
         let width = names.length();
         if width == 0 || width > VALUES {
             return Ok(0);
         }
-        let candidates = (hashes.len() as u32).min(VALUES / width);
+        let candidates = (objects.len() as u32).min(VALUES / width);
         let numbers = [start, candidates].map(|number| v8::Integer::new_from_unsigned(scope, number).into());
         let args = [batch.into(), numbers[0], numbers[1], names.into()];
-        let fits = state.call_rows(scope, "fit", &args).ok_or_else(Failure::thrown)?;
+        let fits = state.call_rows(scope, "fit", &args).ok_or_else(|| here(Failure::thrown()))?;
         let mut count = 0;
-        while count < fits && self.meet_row(scope, batch, start + count, hashes[count as usize]) {
+        for cell in &objects[..fits as usize] {
+            if !matches!(cell, Cell::Object(hash) if self.meet_row(scope, batch, start + count, *hash)) {
+                break;
+            }
             count += 1;
         }
         if count == 0 {
@@ -152,10 +154,10 @@ impl<'s> Walker<'s, '_> {
         let values = blank(scope, count * width);
         let rows = v8::Integer::new_from_unsigned(scope, count).into();
         if state.call_rows(scope, "read", &[batch.into(), numbers[0], rows, names.into(), values.into()]).is_none() {
-            let place = place(scope, values, count * width);
+            let place = stopped_at(scope, values, count * width);
             return Err(step(scope, Failure::thrown(), place));
         }
-        self.head(scope, count, names)?;
+        self.head(scope, count, names, width)?;
         self.depth += 1;
         for (place, cell) in (0..).zip(cells(scope, values, count * width, false)) {
             self.cell(scope, cell, values, place, |scope| batch.get_index(scope, start + place / width))
@@ -173,15 +175,16 @@ impl<'s> Walker<'s, '_> {
     }
 
     /// Writes what stands before a block's values.
-    fn head(&mut self, scope: &mut v8::PinScope<'s, '_>, count: u32, names: v8::Local<'s, v8::Array>) -> Walked {
+    fn head(&mut self, scope: &mut v8::PinScope<'s, '_>, count: u32, names: v8::Local<'s, v8::Array>, width: u32) -> Walked {
         self.wire.bytes.push(wire::ROWS);
         self.wire.bytes.varint(u64::from(count));
-        self.wire.bytes.varint(u64::from(names.length()));
-        for position in 0..names.length() {
+        self.wire.bytes.varint(u64::from(width));
+        for position in 0..width {
             let name = self.read(scope, |scope| names.get_index(scope, position))?;
             self.key(scope, name, position as usize);
+            self.reserve(0)?;
         }
-        self.reserve(0)
+        Ok(())
     }
 
     /// Writes what `array` has at `index`; `receiver` finds the object it was read from.
@@ -247,6 +250,6 @@ fn blank<'s>(scope: &mut v8::PinScope<'s, '_>, length: u32) -> v8::Local<'s, v8:
 }
 
 /// What a function left in the last place before it threw.
-fn place(scope: &mut v8::PinScope<'_, '_>, array: v8::Local<'_, v8::Array>, last: u32) -> u32 {
+fn stopped_at(scope: &mut v8::PinScope<'_, '_>, array: v8::Local<'_, v8::Array>, last: u32) -> u32 {
     array.get_index(scope, last).and_then(|place| place.uint32_value(scope)).unwrap_or(0)
 }

@@ -89,11 +89,6 @@ impl<'s> Seen<'s> {
         self.meet_among_many(scope, Met::Item(array, index), hash, next)
     }
 
-    /// Makes room for so many more.
-    pub(super) fn reserve(&mut self, more: usize) {
-        self.first.reserve(more);
-    }
-
     fn become_many(&mut self, scope: &mut v8::PinScope<'s, '_>) {
         for (object, number) in std::mem::take(&mut self.few) {
             self.meet_among_many(scope, Met::Object(object), object.get_identity_hash().get(), number);

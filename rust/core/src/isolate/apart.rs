@@ -9,7 +9,7 @@ static LAST: AtomicI32 = AtomicI32::new(-1);
 /// The calling thread goes on on another processor than the last one that asked for this. The scheduler may move it from there as it likes.
 pub(super) fn go_apart() {
     let here = processor();
-    if here >= 0 && here == LAST.load(Ordering::Relaxed) {
+    if here >= 0 && here == LAST.load(Ordering::Relaxed) && !is_filtered() {
         leave(here);
     }
     LAST.store(processor(), Ordering::Relaxed);
@@ -22,6 +22,18 @@ fn processor() -> i32 {
     return unsafe { libc::sched_getcpu() };
     #[cfg(not(target_os = "linux"))]
     -1
+}
+
+/// Whether system calls are filtered: services are often forbidden to choose processors, and ended when they try.
+#[cfg(target_os = "linux")]
+fn is_filtered() -> bool {
+    // SAFETY: a question.
+    unsafe { libc::prctl(libc::PR_GET_SECCOMP) != 0 }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_filtered() -> bool {
+    true
 }
 
 /// Moves the calling thread to another processor that it may use, if there is one.

@@ -46,6 +46,7 @@ unsafe extern "C" fn on_interrupt(isolate: v8::UnsafeRawIsolatePtr, _: *mut c_vo
             state.should_terminate(scope)
         }
     };
+    super::runaway::reached(stop);
     if stop {
         state.terminate(&mut isolate);
     }

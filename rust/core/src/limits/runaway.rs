@@ -10,14 +10,21 @@ use deno_core::v8;
 use crate::engine::State;
 use crate::reply::Cause;
 
-/// How long it may go on after the caller was released.
+/// How long it may go on after a stop. What can be stopped takes less.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// Whether this thread's isolate is in there.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
-    /// Since when it has been past a stop.
+    /// Since when there is something to stop, and no interrupt found that it is another operation. They come every few milliseconds.
     static SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// JavaScript was interrupted, and must stop or need not.
+pub(super) fn reached(stop: bool) {
+    if !stop {
+        SINCE.set(None);
+    }
 }
 
 /// Whether the isolate is in there already.
@@ -53,7 +60,7 @@ unsafe extern "C" fn on_collected(_: v8::UnsafeRawIsolatePtr, _: v8::GCType, _: 
     if since.elapsed() < PATIENCE {
         return;
     }
-    // It would fill the memory. All who wait are answered, and the isolate counts as freed; its thread and its heap are lost.
+    // It would fill the memory. All who wait are answered, and who closes it waits for nothing; its thread, its heap and its room are lost.
     shared.terminate();
     state.end_all(Cause::Terminated);
     shared.mark_finished();

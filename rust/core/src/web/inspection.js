@@ -21,8 +21,12 @@ let room = 0;
 let hidden = 0;
 let depth = 0;
 
-// The inspector calls it for every part but the brackets of what is empty. This is where an interrupt reaches it.
+// The inspector calls it for every part, but for the brackets of what is empty and for the text that a value's own method gave. This is where an
+// interrupt reaches it. Those methods are handed it too.
 function measure(part, kind) {
+  if (typeof part !== "string") {
+    return part;
+  }
   room -= PRICE + part.length;
   if (room < 0) {
     throw new RangeError("the value has too many parts to be shown");
@@ -72,7 +76,8 @@ function fitted(format, most) {
   return text ?? "[too large to be shown]";
 }
 
-function bound(inspect) {
+/** `inspect` within bounds. Called by a method of what is shown, it gives a part of that text; or, if `apart`, another text. */
+function bound(inspect, apart) {
   return (intrinsics, value, given) => {
     const options = { __proto__: null, depth: DEPTH, ...given };
     const most = options.depth === null ? Infinity : typeof options.depth === "number" ? options.depth : DEPTH;
@@ -81,20 +86,25 @@ function bound(inspect) {
       if (!nested) {
         return fitted(format, most);
       }
-      // Asked for by what is shown: a part of its text.
-      const around = depth;
-      depth = most < around ? most : around;
+      const around = { __proto__: null, room, hidden, depth };
       try {
+        if (apart) {
+          return fitted(format, most);
+        }
+        depth = most < depth ? most : depth;
         return format();
       } finally {
-        depth = around;
+        ({ depth } = around);
+        if (apart) {
+          ({ room, hidden } = around);
+        }
       }
     });
   };
 }
 
-ops.op_console_inspect = bound(ops.op_console_inspect);
-ops.op_console_inspect_args = bound(ops.op_console_inspect_args);
+ops.op_console_inspect = bound(ops.op_console_inspect, false);
+ops.op_console_inspect_args = bound(ops.op_console_inspect_args, true);
 
 return { __proto__: null };
 })();

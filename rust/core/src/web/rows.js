@@ -28,7 +28,7 @@ function fit(batch, start, count, names) {
     }
     let known = 0;
     for (const name in row) {
-      if (name !== names[known]) {
+      if (known === width || name !== names[known]) {
         return index;
       }
       known += 1;
@@ -40,7 +40,10 @@ function fit(batch, start, count, names) {
   return count;
 }
 
-/** Their values, row by row; in the place behind them, which one it was when a getter threw. Each is read once, whatever a getter does to its row. */
+/**
+ * Their values, row by row; in the place behind them, which one it was when a getter threw. Each name is read once, whatever getters do to the rows
+ * meanwhile: what a row has lost since is undefined.
+ */
 function read(batch, start, count, names, values) {
   const width = names.length;
   let at = 0;
@@ -50,7 +53,7 @@ function read(batch, start, count, names, values) {
       const end = at + width;
       let known = 0;
       for (const name in row) {
-        if (name !== names[known]) {
+        if (known === width || name !== names[known]) {
           break;
         }
         values[at] = row[name];
