@@ -113,3 +113,15 @@ def rt() -> Iterator[jsrun.Runtime]:
 def js(request: pytest.FixtureRequest, rt: jsrun.Runtime) -> Js:
     """The runtime of `rt`, blocking and awaited, on every loop."""
     return Js(rt, request.param)
+
+
+@pytest.fixture
+def messages() -> list[jsrun.ConsoleMessage]:
+    """What `heard` heard."""
+    return []
+
+
+@pytest.fixture
+def heard(js: Js, runtimes: Callable[..., jsrun.Runtime], messages: list[jsrun.ConsoleMessage]) -> Js:
+    """A runtime whose console goes to `messages`."""
+    return Js(runtimes(on_console=messages.append), js.mode)

@@ -35,18 +35,6 @@ def talking(js: Js, runtimes: MakeRuntime) -> Js:
     return Js(runtimes(enable_console=True), js.mode)
 
 
-@pytest.fixture
-def messages() -> list[ConsoleMessage]:
-    """What `heard` heard."""
-    return []
-
-
-@pytest.fixture
-def heard(js: Js, runtimes: MakeRuntime, messages: list[ConsoleMessage]) -> Js:
-    """A runtime whose console goes to `messages`."""
-    return Js(runtimes(on_console=messages.append), js.mode)
-
-
 # --- where it goes ----------------------------------------------------------------------------------------------
 
 

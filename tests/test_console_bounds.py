@@ -20,18 +20,6 @@ SHARED = "let a = {leaf}; for (let i = 0; i < {levels}; i++) a = Array(100).fill
 TREE = "let d = {}; for (let i = 0; i < 60; i++) d = {a: d, b: d};"
 
 
-@pytest.fixture
-def messages() -> list[ConsoleMessage]:
-    """What `heard` heard."""
-    return []
-
-
-@pytest.fixture
-def heard(js: Js, runtimes: MakeRuntime, messages: list[ConsoleMessage]) -> Js:
-    """A runtime whose console goes to `messages`."""
-    return Js(runtimes(on_console=messages.append), js.mode)
-
-
 @pytest.mark.parametrize("leaf", ["0", "'x'", "[]", "{}", "new Map()", "() => 1", "{k: 1}"])
 @pytest.mark.parametrize("levels", [3, 5])
 async def test_what_is_shared_at_every_level_is_shown_less_deep(
