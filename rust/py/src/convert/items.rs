@@ -18,14 +18,17 @@ impl<'py> Decoder<'py, '_> {
         let mut index = 0;
         while index < length {
             index += match self.reader.peek() {
-                Some(wire::ROWS) => self.rows(&list, index, length - index)?,
-                Some(wire::RUN) => {
+                Some(tag @ (wire::ROWS | wire::RUN)) => {
                     self.reader.byte();
                     let count = self.varint()?;
                     if count > length - index {
                         return Err(truncated());
                     }
-                    self.doubles(&list, index, count)?;
+                    if tag == wire::ROWS {
+                        self.rows(&list, index, count)?
+                    } else {
+                        self.doubles(&list, index, count)?
+                    }
                     count
                 }
                 _ => {
@@ -39,13 +42,8 @@ impl<'py> Decoder<'py, '_> {
         Ok(list)
     }
 
-    /// Fills places of `list` from `first` on with dicts of the same keys, and says how many; there are `most` at most.
-    fn rows(&mut self, list: &Bound<'py, PyAny>, first: usize, most: usize) -> PyResult<usize> {
-        self.reader.byte();
-        let count = self.varint()?;
-        if count > most {
-            return Err(truncated());
-        }
+    /// Fills `count` places of `list` from `first` on, which it has, with dicts of the same keys.
+    fn rows(&mut self, list: &Bound<'py, PyAny>, first: usize, count: usize) -> PyResult<()> {
         let width = self.varint()?;
         let keys = (0..width).map(|_| self.key()).collect::<PyResult<Vec<_>>>()?;
         let number = self.objects.len();
@@ -67,7 +65,7 @@ impl<'py> Decoder<'py, '_> {
                 }
             }
         }
-        Ok(count)
+        Ok(())
     }
 
     /// An array of numbers.
