@@ -13,7 +13,7 @@
 //! - `web`: the Web platform that every isolate starts with.
 //! - [`confinement`]: what a process may still do, when it gives up the rest.
 //! - `convert`: values across the V8 border, in the notation of [`wire`].
-//! - [`value`], [`memory`], [`config`], [`error`], [`reply`], [`completion`], [`reactor`], [`spin`], [`stats`]: what both sides share.
+//! - [`value`], [`memory`], [`loan`], [`config`], [`error`], [`reply`], [`completion`], [`reactor`], [`spin`], [`stats`]: what both sides share.
 //!
 //! Nothing here knows Python. The only types that cross threads are `Send` data; V8 is touched on the isolate's thread alone.
 
@@ -29,6 +29,7 @@ mod host;
 pub mod inspector;
 pub mod isolate;
 mod limits;
+pub mod loan;
 pub mod memory;
 mod modules;
 pub mod packages;

@@ -10,6 +10,7 @@ use crate::convert::wire::{self, Write};
 use crate::error::JsException;
 use crate::host::HostRef;
 use crate::isolate::{Message, Shared};
+use crate::loan::Loan;
 use crate::memory::{HostMemory, HostText, Store};
 use crate::stream::Channel;
 
@@ -31,6 +32,8 @@ pub enum Value {
     Latin1(Vec<u8>),
     /// A large ASCII string that stays the host's (only towards JavaScript).
     Lent(HostText),
+    /// A large string or buffer that is still the isolate's (only to the host, which is to read it at once).
+    Loan(Loan),
     /// A string as UTF-8 (only towards JavaScript).
     Utf8(String),
     /// A string as UTF-16, lone surrogates included.
@@ -215,6 +218,7 @@ impl Value {
             Self::Undefined | Self::Null | Self::Bool(_) | Self::Number(_) => 8,
             Self::Latin1(s) => s.len(),
             Self::Lent(s) => s.length(),
+            Self::Loan(l) => l.length(),
             Self::Utf8(s) => s.len(),
             Self::Utf16(s) => s.len() * 2,
             Self::Wire(w) => w.bytes.len(),

@@ -7,6 +7,7 @@ use super::guard::Failure;
 use super::wire::{self, Write};
 use crate::engine::State;
 use crate::error::Error;
+use crate::loan::{self, Form, Loan};
 use crate::memory::Store;
 use crate::value::Value;
 
@@ -118,6 +119,38 @@ pub(super) fn string_value(
     Ok(match view.data() {
         v8::ValueViewData::OneByte(bytes) => Value::Latin1(state.shared.spares.copy(bytes)),
         v8::ValueViewData::TwoByte(units) => Value::Utf16(units.to_vec()),
+    })
+}
+
+/// A large string or buffer that is a whole value, where it is. JavaScript does not run until it was served, and `value` lives.
+pub(crate) fn lend(scope: &mut v8::PinScope<'_, '_>, state: &State, value: v8::Local<'_, v8::Value>) -> Option<Loan> {
+    /// Room that the notation takes for a buffer.
+    const HEAD: usize = 16;
+    let shared = &state.shared;
+    let may = |length: usize| length >= loan::LEAST && length + HEAD <= shared.config.max_bytes && shared.lending.may();
+    if value.is_string() {
+        let text: v8::Local<'_, v8::String> = value.cast();
+        if !text.is_onebyte() || !may(text.length()) {
+            return None;
+        }
+        let view = v8::ValueView::new(scope, text);
+        let v8::ValueViewData::OneByte(bytes) = view.data() else { return None };
+        // SAFETY: a string of this size has pages of its own, which V8's collector never moves, and none is changed.
+        return Some(unsafe { Loan::new(Form::Text, bytes, None) });
+    }
+    if shared.config.share_buffers || !(value.is_array_buffer_view() || value.is_array_buffer()) {
+        return None;
+    }
+    let store = if value.is_array_buffer() {
+        let buffer = value.cast::<v8::ArrayBuffer>();
+        if may(buffer.byte_length()) { buffer_store(buffer) } else { None }
+    } else {
+        let view = value.cast::<v8::ArrayBufferView>();
+        if may(view.byte_length()) { view_store(scope, view) } else { None }
+    }?;
+    // SAFETY: the store is kept with them, and only this isolate's JavaScript writes there.
+    Some(unsafe {
+        Loan::new(Form::Bytes(store.kind), std::slice::from_raw_parts(store.address() as *const u8, store.length()), Some(store))
     })
 }
 

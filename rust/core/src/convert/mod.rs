@@ -15,4 +15,5 @@ pub mod wire;
 pub(crate) use exception::{describe, make_error};
 pub(crate) use from_v8::{arguments_from_v8, from_v8, pack};
 pub use guard::shorten;
+pub(crate) use leaf::lend;
 pub(crate) use to_v8::{arguments_to_v8, string_to_v8, to_v8};

@@ -21,6 +21,7 @@ pub(crate) fn to_v8<'s>(scope: &mut v8::PinScope<'s, '_>, state: &State, value: 
         Value::Number(number) => v8::Number::new(scope, number).into(),
         Value::Latin1(_) | Value::Utf8(_) | Value::Utf16(_) => string_to_v8(scope, &value)?.into(),
         Value::Lent(text) => lent_to_v8(scope, state, text)?.into(),
+        Value::Loan(_) => return Err(Error::Invalid("what an isolate lent does not go back to JavaScript".into())),
         Value::Wire(wire) => read_wire(scope, state, *wire)?,
     })
 }

@@ -7,7 +7,7 @@ use deno_core::v8;
 
 use super::run::{Catch, Progress};
 use super::state::{State, state_of};
-use crate::convert::{describe, from_v8};
+use crate::convert::{describe, from_v8, lend};
 use crate::error::Error;
 use crate::reply::{Cause, OpId, Ticket};
 use crate::value::Value;
@@ -164,7 +164,11 @@ impl State {
         }
     }
 
+    /// The value as the caller gets it. What is lent is served by [`State::finish`], while the handle is in the scope that `value` is in.
     fn convert<'s>(&self, tc: &mut Catch<'_, '_, 's, '_>, ticket: &Ticket, value: v8::Local<'s, v8::Value>) -> Result<Value, Error> {
+        if let Some(loan) = lend(tc, self, value) {
+            return Ok(Value::Loan(loan));
+        }
         from_v8(tc, self, value).map_err(|error| {
             error.unwrap_or_else(|| {
                 tc.cancel_terminate_execution();
@@ -226,7 +230,11 @@ impl State {
             // Found on the stack: nobody has marked it.
             self.shared.mark_stop(ticket, Cause::Terminated);
         }
+        let lender = if let Ok(Value::Loan(loan)) = &outcome { Some(loan.lender()) } else { None };
         ticket.answer(outcome);
+        if let Some(lender) = lender {
+            self.shared.lending.serve(lender, &self.shared.spares);
+        }
     }
 
     /// Ends an operation that must stop and is not on the stack.

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::error::{Error, JsException};
 use crate::inspector::{self, Inbox, Target};
 use crate::limits::{self, CpuMeter, Watchdog};
+use crate::loan::Lending;
 use crate::reply::{CallId, Cause, CauseCell, OpId, Ticket, Timeouts};
 use crate::stats::Counters;
 use crate::value::Value;
@@ -61,6 +62,8 @@ pub struct Shared {
     inline_host: Option<Arc<dyn InlineHost>>,
     /// Buffers for values on their way out.
     pub spares: Spares,
+    /// Whether large results are lent.
+    pub(crate) lending: Lending,
     /// Buffers for the stores of array buffers.
     pub stores: Arc<Spares>,
     /// What debuggers and profilers want.
@@ -94,6 +97,7 @@ impl Shared {
             cpu: CpuMeter::default(),
             inline_host,
             spares: Spares::for_values(),
+            lending: Lending::default(),
             stores: Arc::new(Spares::for_stores()),
             inbox: Inbox::default(),
             target: OnceLock::new(),

@@ -58,7 +58,7 @@ impl Spares {
     }
 
     /// Room of what is kept.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let kept = self.kept.lock();
         kept.bytes + kept.large_bytes()
     }

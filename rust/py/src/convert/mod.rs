@@ -6,6 +6,7 @@ mod crowd;
 mod failure;
 mod from_py;
 mod items;
+mod lent;
 mod met;
 mod names;
 mod numbers;

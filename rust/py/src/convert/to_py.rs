@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use super::crowd::Crowd;
-use super::{names, numbers};
+use super::{lent, names, numbers};
 use crate::errors::javascript_error;
 use crate::function;
 use crate::imports;
@@ -57,6 +57,7 @@ pub(crate) fn to_py<'py>(py: Python<'py>, value: Value, shared: &Arc<Shared>) ->
             object
         }
         Value::Lent(text) => latin1(py, text.bytes()),
+        Value::Loan(loan) => lent::read(py, loan, shared),
         Value::Utf8(text) => Ok(text.into_pyobject(py)?.into_any()),
         Value::Utf16(units) => {
             // SAFETY: any initialised u16 slice is readable as twice as many bytes.
@@ -87,7 +88,15 @@ pub(super) fn owned<'py>(py: Python<'py>, object: *mut ffi::PyObject) -> PyResul
     unsafe { Bound::from_owned_ptr_or_err(py, object) }
 }
 
-fn latin1<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+/// What a view of this kind is, from its bytes.
+pub(super) fn view(bytes: Bound<'_, PyAny>, kind: u8) -> PyResult<Bound<'_, PyAny>> {
+    match wire::VIEW_KINDS.iter().find(|(tag, ..)| *tag == kind) {
+        Some((b'B' | b'?', ..)) | None => Ok(bytes),
+        Some((_, format, _)) => imports::TYPED_ARRAY.get(bytes.py())?.call1((bytes, *format)),
+    }
+}
+
+pub(super) fn latin1<'py>(py: Python<'py>, text: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     // SAFETY: pointer and length are one live slice.
     owned(py, unsafe { ffi::PyUnicode_DecodeLatin1(text.as_ptr().cast(), text.len() as ffi::Py_ssize_t, std::ptr::null()) })
 }
@@ -198,11 +207,7 @@ impl<'py> Decoder<'py, '_> {
             wire::VIEW => {
                 let kind = self.reader.byte().ok_or_else(truncated)?;
                 let length = self.varint()?;
-                let bytes = PyBytes::new(py, self.reader.bytes(length).ok_or_else(truncated)?).into_any();
-                match wire::VIEW_KINDS.iter().find(|(tag, ..)| *tag == kind) {
-                    Some((b'B' | b'?', ..)) | None => Ok(bytes),
-                    Some((_, format, _)) => imports::TYPED_ARRAY.get(py)?.call1((bytes, *format)),
-                }
+                view(PyBytes::new(py, self.reader.bytes(length).ok_or_else(truncated)?).into_any(), kind)
             }
             wire::BOXED => self.value(),
             wire::HANDLE => {

@@ -138,6 +138,7 @@ impl Operation {
     pub(crate) fn complete(slf: &Bound<'_, Self>, outcome: Result<Value, Error>) {
         let this = slf.get();
         let py = slf.py();
+        let lent = matches!(outcome, Ok(Value::Loan(_)));
         let watched = this.inner.lock().watched.take();
         let phase = match watched {
             Some(watched) => this.told(py, *watched, outcome),
@@ -156,6 +157,10 @@ impl Operation {
             (std::mem::take(&mut inner.callbacks), bridge, dropped)
         };
         drop(dropped);
+        if lent {
+            // The isolate waits to be read.
+            drop(this.outcome(py));
+        }
         let Some(bridge) = bridge else { return };
         for (callback, context) in callbacks {
             let one = Woken { operation: slf.clone().unbind(), callback, context };
