@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use crate::completion::{Gate, Queue};
 use crate::error::{Error, JsException};
 use crate::isolate::Shared;
-use crate::value::Value;
+use crate::value::{Value, Wire};
 pub use crate::web::Admitted;
 
 /// Number of an operation; never reused in a process.
@@ -84,6 +84,8 @@ pub enum Item {
     Done(OpId, Result<Value, Error>),
     /// An operation that asked for it (see [`Ticket::tell_pending`]) ran and now waits for a promise.
     Pending(OpId),
+    /// Parts of an operation's value are there (see [`Ticket::want_parts`]).
+    Part(OpId),
     /// JavaScript calls a host function.
     Call(HostCall),
     /// The host coroutines behind these calls are no longer wanted: cancel them.
@@ -173,6 +175,10 @@ pub struct Ticket {
     pub blocking: bool,
     /// Whether the caller wants to hear that the operation waits for a promise.
     tells_pending: AtomicBool,
+    /// Whether the caller takes a large array as it comes.
+    wants_parts: AtomicBool,
+    /// What has come of it.
+    parts: Mutex<Vec<Wire>>,
     /// The isolate has let go of the operation: nothing is left to stop.
     ended: AtomicBool,
     /// When the watchdog first acted on the stop.
@@ -195,6 +201,8 @@ impl Ticket {
             queue,
             blocking,
             tells_pending: AtomicBool::new(false),
+            wants_parts: AtomicBool::new(false),
+            parts: Mutex::default(),
             ended: AtomicBool::new(false),
             stopped_at: Mutex::default(),
         })
@@ -220,6 +228,34 @@ impl Ticket {
         if self.tells_pending.swap(false, Ordering::AcqRel) {
             let _ = self.queue.push(Item::Pending(self.id));
         }
+    }
+
+    /// Asks for a large array in parts, as they are written: [`Item::Part`] says that some are there, and the operation's value is the last one. Each holds
+    /// items, the first one the array's head before them; numbers of objects and keys go on from one to the next.
+    pub fn want_parts(&self) {
+        self.wants_parts.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody will take a part.
+    pub(crate) fn takes_parts(&self) -> bool {
+        self.wants_parts.load(Ordering::Acquire) && !self.is_answered()
+    }
+
+    /// Adds a part.
+    pub(crate) fn add_part(&self, part: Wire) {
+        let is_first = {
+            let mut parts = self.parts.lock();
+            parts.push(part);
+            parts.len() == 1
+        };
+        if is_first {
+            let _ = self.queue.push(Item::Part(self.id));
+        }
+    }
+
+    /// The parts that have come since the last time.
+    pub fn take_parts(&self) -> Vec<Wire> {
+        std::mem::take(&mut *self.parts.lock())
     }
 
     /// The queue of the caller.

@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use pyo3::prelude::*;
 
 use crate::bridge::LoopBridge;
+use crate::convert::Parts;
 use crate::errors::no_descriptor;
 use crate::host;
 
@@ -74,8 +75,14 @@ pub(crate) enum Ended {
     Pending,
 }
 
-/// Waits for `ticket`. Ctrl-C stops the operation and is raised when the isolate has let go.
-pub(crate) fn wait(py: Python<'_>, shared: &Arc<Shared>, ticket: &Arc<Ticket>, bridge: Option<&Bound<'_, LoopBridge>>) -> PyResult<Ended> {
+/// Waits for `ticket`; what comes of its value before goes into `parts`. Ctrl-C stops the operation and is raised when the isolate has let go.
+pub(crate) fn wait<'py>(
+    py: Python<'py>,
+    shared: &Arc<Shared>,
+    ticket: &Arc<Ticket>,
+    parts: &mut Parts<'py>,
+    bridge: Option<&Bound<'py, LoopBridge>>,
+) -> PyResult<Ended> {
     let queue = Arc::clone(ticket.queue());
     let main = is_main_thread(py)?;
     let mut interrupted: Option<PyErr> = None;
@@ -99,15 +106,15 @@ pub(crate) fn wait(py: Python<'_>, shared: &Arc<Shared>, ticket: &Arc<Ticket>, b
                 continue;
             }
         };
-        match item {
+        let handled = match item {
             Item::Done(id, outcome) if id == ticket.id => break Ended::Done(outcome),
             Item::Pending(id) if id == ticket.id => break Ended::Pending,
-            other => {
-                if let Err(error) = dispatch(py, other, bridge) {
-                    shared.stop(ticket, Cause::Cancelled);
-                    interrupted.get_or_insert(error);
-                }
-            }
+            Item::Part(id) if id == ticket.id => parts.take(py, ticket, shared),
+            other => dispatch(py, other, bridge),
+        };
+        if let Err(error) = handled {
+            shared.stop(ticket, Cause::Cancelled);
+            interrupted.get_or_insert(error);
         }
     };
     if let Some(bridge) = bridge {
@@ -150,7 +157,8 @@ pub(crate) fn dispatch(py: Python<'_>, item: Item, bridge: Option<&Bound<'_, Loo
             Some(bridge) => LoopBridge::done(bridge, id, outcome),
             None => stash(id, outcome),
         },
-        Item::Pending(_) => {}
+        // Of an operation that somebody further out waits for, who takes its parts at its end.
+        Item::Part(_) | Item::Pending(_) => {}
         Item::Call(call) => return host::perform(py, call, bridge),
         Item::Abandon(calls) => host::abandon(py, calls),
         Item::Report(isolate, report) => return host::report(py, &isolate, report),

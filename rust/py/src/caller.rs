@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 
 use crate::blocking::{self, Ended};
 use crate::bridge::LoopBridge;
-use crate::convert::{Pending, to_py};
+use crate::convert::{Parts, Pending, to_py};
 use crate::errors::to_exception;
 use crate::isolate::Isolate;
 use crate::operation::Operation;
@@ -123,8 +123,11 @@ fn submit_and_wait<'py>(
     command: Command,
     bridge: Option<&Bound<'py, LoopBridge>>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    ticket.want_parts();
     shared.submit(Arc::clone(ticket), command).map_err(|error| to_exception(py, error, shared))?;
-    match blocking::wait(py, shared, ticket, bridge)? {
+    let mut parts = Parts::default();
+    match blocking::wait(py, shared, ticket, &mut parts, bridge)? {
+        Ended::Done(Ok(last)) => parts.finish(py, ticket, last, shared),
         Ended::Done(outcome) => finish(py, outcome, shared),
         Ended::Pending => Err(PyTypeError::new_err("a blocking call was told that it is pending")),
     }
@@ -153,7 +156,7 @@ pub(crate) fn call_from_loop<'py>(
     Operation::watch(&operation, &command);
     start_pending(py, pending, Some(bridge), shared)?;
     let result = match shared.submit(Arc::clone(&ticket), command) {
-        Ok(()) => match blocking::wait(py, shared, &ticket, Some(bridge)) {
+        Ok(()) => match blocking::wait(py, shared, &ticket, &mut Parts::default(), Some(bridge)) {
             Ok(Ended::Pending) => return Ok(operation.into_any()),
             Ok(Ended::Done(outcome)) => finish(py, outcome, shared),
             Err(error) => Err(error),

@@ -20,7 +20,7 @@ use pyo3::types::PyDict;
 use crate::blocking::{self, Ended};
 use crate::bridge::LoopBridge;
 use crate::caller::{Caller, KeepAlive, chain_of, finish, run_blocking, start_pending};
-use crate::convert::{Pending, from_py};
+use crate::convert::{Parts, Pending, from_py};
 use crate::errors::to_exception;
 use crate::folder::PackageFolder;
 use crate::operation::Operation;
@@ -125,7 +125,7 @@ impl Isolate {
         let queue = blocking::queue_of(bridge.as_ref())?;
         let ready = this.shared.ticket(queue, true, Timeouts::default(), None);
         start.start(Arc::clone(&ready)).map_err(|error| to_exception(py, error, &this.shared))?;
-        match blocking::wait(py, &this.shared, &ready, bridge.as_ref())? {
+        match blocking::wait(py, &this.shared, &ready, &mut Parts::default(), bridge.as_ref())? {
             Ended::Done(outcome) => finish(py, outcome, &this.shared)?,
             Ended::Pending => return Err(PyTypeError::new_err("a new isolate was told that it is pending")),
         };

@@ -4,16 +4,16 @@ use deno_core::v8;
 
 use super::exception::describe;
 use super::guard::{Failure, Step};
-use super::kinds::{OPAQUE, YEARS, refusal};
+use super::kinds::{YEARS, refusal};
 use super::leaf;
-use super::numbers::{has_shape, write_numbers};
+use super::numbers::write_numbers;
 use super::rows;
 use super::seen::{Keys, Seen};
 use super::wire::{self, Write};
 use crate::config::Config;
 use crate::engine::State;
 use crate::error::Error;
-use crate::stream::Kind;
+use crate::reply::Ticket;
 use crate::value::{Handle, RemoteKind, Value, Wire};
 
 pub(super) type Walked = Result<(), Box<Failure>>;
@@ -22,6 +22,16 @@ pub(super) type Walked = Result<(), Box<Failure>>;
 ///
 /// `None` means that V8 is terminating: the caller of the guarded entry knows the cause.
 pub(crate) fn from_v8<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    state: &State,
+    value: v8::Local<'s, v8::Value>,
+) -> Result<Value, Option<Error>> {
+    from_v8_for(None, scope, state, value)
+}
+
+/// The same for somebody who may want it in parts.
+pub(crate) fn from_v8_for<'s>(
+    ticket: Option<&Ticket>,
     scope: &mut v8::PinScope<'s, '_>,
     state: &State,
     value: v8::Local<'s, v8::Value>,
@@ -42,7 +52,7 @@ pub(crate) fn from_v8<'s>(
         return Ok(Value::Bool(value.is_true()));
     }
     let mut wire = Wire::default();
-    pack(scope, state, value, &mut wire)?;
+    walk(ticket, scope, state, value, &mut wire)?;
     Ok(Value::Wire(Box::new(wire)))
 }
 
@@ -53,8 +63,19 @@ pub(crate) fn pack<'s>(
     value: v8::Local<'s, v8::Value>,
     wire: &mut Wire,
 ) -> Result<(), Option<Error>> {
+    walk(None, scope, state, value, wire)
+}
+
+fn walk<'s>(
+    ticket: Option<&Ticket>,
+    scope: &mut v8::PinScope<'s, '_>,
+    state: &State,
+    value: v8::Local<'s, v8::Value>,
+    wire: &mut Wire,
+) -> Result<(), Option<Error>> {
     v8::tc_scope!(let tc, scope);
     let mut walker = Walker::new(state, std::mem::take(wire));
+    walker.ticket = ticket;
     let walked = walker.value(tc, value, None);
     *wire = walker.wire;
     walked.map_err(|failure| {
@@ -110,15 +131,19 @@ pub(super) struct Walker<'s, 'a> {
     pub(super) state: &'a State,
     pub(super) config: &'a Config,
     pub(super) wire: Wire,
+    /// Bytes that it may take: what the parts before it have left.
+    pub(super) room: usize,
+    /// Who may want the value in parts.
+    pub(super) ticket: Option<&'a Ticket>,
     pub(super) depth: usize,
     /// Number of the next object.
     pub(super) next_object: u32,
     /// Objects met so far, with their numbers.
     pub(super) seen: Seen<'s>,
     /// Key numbers.
-    keys: Keys<'s>,
+    pub(super) keys: Keys<'s>,
     /// The keys of the last plain object: the next one is often of the same shape.
-    shape: Vec<(v8::Local<'s, v8::Value>, u32)>,
+    pub(super) shape: Vec<(v8::Local<'s, v8::Value>, u32)>,
 }
 
 impl<'s, 'a> Walker<'s, 'a> {
@@ -131,6 +156,8 @@ impl<'s, 'a> Walker<'s, 'a> {
             state,
             config: &state.shared.config,
             wire,
+            room: state.shared.config.max_bytes,
+            ticket: None,
             depth: 0,
             next_object: 0,
             seen: Seen::default(),
@@ -149,7 +176,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         let out = &mut self.wire.bytes;
         if value.is_string() {
             let text: v8::Local<'s, v8::String> = value.cast();
-            if out.len() + text.length() > self.config.max_bytes {
+            if out.len() + text.length() > self.room {
                 return Err(Failure::new(self.config.too_large()));
             }
             leaf::write_string(scope, text, out);
@@ -163,7 +190,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             out.push(if value.is_true() { wire::TRUE } else { wire::FALSE });
         } else if value.is_big_int() {
             let big: v8::Local<'_, v8::BigInt> = value.cast();
-            if out.len() + big.word_count() * 8 > self.config.max_bytes {
+            if out.len() + big.word_count() * 8 > self.room {
                 return Err(Failure::new(self.config.too_large()));
             }
             leaf::write_bigint(big, out);
@@ -274,10 +301,10 @@ impl<'s, 'a> Walker<'s, 'a> {
     }
 
     pub(super) fn reserve(&self, more: usize) -> Walked {
-        if self.wire.bytes.len() + more > self.config.max_bytes { Err(Failure::new(self.config.too_large())) } else { Ok(()) }
+        if self.wire.bytes.len() + more > self.room { Err(Failure::new(self.config.too_large())) } else { Ok(()) }
     }
 
-    fn handle(&mut self, handle: Handle) -> Walked {
+    pub(super) fn handle(&mut self, handle: Handle) -> Walked {
         self.wire.bytes.push(wire::HANDLE);
         self.wire.bytes.varint(self.wire.handles.len() as u64);
         self.wire.handles.push(handle);
@@ -288,7 +315,7 @@ impl<'s, 'a> Walker<'s, 'a> {
         let length = array.length();
         // Each element takes at least one byte: a sparse giant fails here and not after minutes.
         self.reserve(length as usize)?;
-        if write_numbers(array, length, self.config.max_bytes, &mut self.wire.bytes) {
+        if write_numbers(array, length, self.room, &mut self.wire.bytes) {
             return Ok(());
         }
         self.wire.bytes.push(wire::ARRAY);
@@ -298,85 +325,9 @@ impl<'s, 'a> Walker<'s, 'a> {
             let step = || Step::Index(index as usize);
             let item = self.read(scope, |scope| array.get_index(scope, index)).map_err(|f| f.at(step()))?;
             self.value(scope, item, Some(array.into())).map_err(|f| f.at(step()))?;
+            self.part();
         }
         Ok(())
-    }
-
-    fn plain(&mut self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Walked {
-        let state = self.state;
-        if let Some(handle) = self.stream(scope, object)? {
-            return self.handle(handle);
-        }
-        let array = self.read(scope, |scope| state.keys_of(scope, object))?;
-        let count = array.length();
-        if count == 0 {
-            let class = object.get_constructor_name().to_rust_string_lossy(scope);
-            if OPAQUE.contains(&class.as_str()) {
-                return Err(Failure::new(format!("a {class} cannot leave JavaScript; convert it to a string, number or array first")));
-            }
-        }
-        self.reserve(count as usize)?;
-        self.wire.bytes.push(wire::OBJECT);
-        self.wire.bytes.varint(u64::from(count));
-        // Values inside may be of other shapes: the names that are known to fit are taken along.
-        let fits: Vec<_> = if has_shape(scope, array, &self.shape) { self.shape[..count as usize].to_vec() } else { Vec::new() };
-        for position in 0..count {
-            let name = match fits.get(position as usize) {
-                Some((name, number)) => {
-                    self.wire.bytes.push(wire::KEY_AGAIN);
-                    self.wire.bytes.varint(u64::from(*number));
-                    *name
-                }
-                None => {
-                    let name = self.read(scope, |scope| array.get_index(scope, position))?;
-                    self.key(scope, name, position as usize);
-                    name
-                }
-            };
-            let written = match self.read(scope, |scope| object.get(scope, name)) {
-                Ok(item) => self.value(scope, item, Some(object)),
-                Err(failure) => Err(failure),
-            };
-            if let Err(failure) = written {
-                return Err(failure.at(Step::Key(name.to_rust_string_lossy(scope))));
-            }
-        }
-        Ok(())
-    }
-
-    /// The handle of a stream or an async iterable, if the object is one.
-    fn stream(&self, scope: &mut v8::PinScope<'s, '_>, object: v8::Local<'s, v8::Object>) -> Result<Option<Handle>, Box<Failure>> {
-        if !self.state.may_be_stream(scope, object).ok_or_else(Failure::thrown)? {
-            return Ok(None);
-        }
-        Ok(match self.state.stream_kind(scope, object).ok_or_else(Failure::thrown)? {
-            Kind::Readable => Some(self.state.keep_stream(scope, object)),
-            Kind::Writable => Some(self.state.keep_writable(scope, object)),
-            Kind::Other => None,
-        })
-    }
-
-    /// Writes an object key: in full the first time, by number afterwards.
-    pub(super) fn key(&mut self, scope: &mut v8::PinScope<'s, '_>, name: v8::Local<'s, v8::Value>, position: usize) {
-        if let Some((last, number)) = self.shape.get(position)
-            && *last == name
-        {
-            self.wire.bytes.push(wire::KEY_AGAIN);
-            return self.wire.bytes.varint(u64::from(*number));
-        }
-        let text: v8::Local<'s, v8::String> = name.cast();
-        let (number, known) = self.keys.meet(text);
-        self.shape.truncate(position.min(self.shape.len()));
-        if self.shape.len() == position {
-            self.shape.push((name, number));
-        }
-        if known {
-            self.wire.bytes.push(wire::KEY_AGAIN);
-            self.wire.bytes.varint(u64::from(number));
-        } else {
-            self.wire.bytes.push(wire::KEY_NEW);
-            leaf::write_string(scope, text, &mut self.wire.bytes);
-        }
     }
 
     /// Runs one read that may call user code (a getter, a trap).

@@ -5,8 +5,10 @@ use deno_core::v8;
 use super::from_v8::{Walked, Walker};
 use super::guard::{Failure, Step};
 use super::kinds::is_exotic;
+use super::layout::{Layout, Sight};
 use super::numbers::iterate;
 use super::wire::{self, Write};
+use crate::value::Wire;
 
 /// Shorter arrays are not worth it.
 pub(super) const LEAST: u32 = 128;
@@ -14,6 +16,8 @@ pub(super) const LEAST: u32 = 128;
 const BATCH: u32 = 512;
 /// And values of rows.
 const VALUES: u32 = 4096;
+/// Bytes that are sent ahead.
+const PART: usize = 32 << 10;
 /// Objects of one shape that make it worth a block.
 const ROWS: usize = 4;
 /// Trials that found fewer, after which an array's objects are written one by one.
@@ -31,12 +35,21 @@ struct Way {
 #[derive(Clone, Copy)]
 enum Cell {
     Number(f64),
+    /// A short string: where it begins among the texts, and its length.
+    Text(u32, u32),
     /// What is one byte in the notation.
     Tag(u8),
     /// An object that is its properties and its prototype, with its identity hash.
     Object(i32),
     /// Anything else, which is still to be walked.
     Other,
+}
+
+/// Values that were read, and the characters of their texts.
+#[derive(Default)]
+struct Cells {
+    cells: Vec<Cell>,
+    texts: Vec<u8>,
 }
 
 impl<'s> Walker<'s, '_> {
@@ -48,7 +61,7 @@ impl<'s> Walker<'s, '_> {
         length: u32,
     ) -> Result<u32, Box<Failure>> {
         let mut way = Way {
-            runs: self.wire.bytes.len() + length as usize * 9 <= self.config.max_bytes,
+            runs: self.wire.bytes.len() + length as usize * 9 <= self.room,
             trials: if self.depth < self.config.max_depth { TRIALS } else { 0 },
         };
         let mut from = 0;
@@ -63,8 +76,22 @@ impl<'s> Walker<'s, '_> {
             }
             worth = self.batch(scope, array, batch, from, count, &mut way)?;
             from += count;
+            self.part();
         }
         Ok(from)
+    }
+
+    /// Between two items of an array: sends ahead what is written, if the array is the whole value and somebody takes it in parts.
+    pub(super) fn part(&mut self) {
+        if self.depth == 1
+            && self.wire.bytes.len() >= PART
+            && let Some(ticket) = self.ticket.filter(|ticket| ticket.takes_parts())
+        {
+            let next = Wire { bytes: self.state.shared.spares.take(), handles: Vec::new() };
+            let part = std::mem::replace(&mut self.wire, next);
+            self.room -= part.bytes.len();
+            ticket.add_part(part);
+        }
     }
 
     /// Writes the items that were read into `batch`, which are those of `array` from `from` on. False if the next ones may as well be asked for one by one.
@@ -77,7 +104,7 @@ impl<'s> Walker<'s, '_> {
         count: u32,
         way: &mut Way,
     ) -> Result<bool, Box<Failure>> {
-        let cells = cells(scope, batch, count, way.trials > 0);
+        let Cells { cells, texts } = self.cells(scope, batch, count, way.trials > 0);
         if way.runs && self.run(&cells) {
             return Ok(true);
         }
@@ -94,7 +121,7 @@ impl<'s> Walker<'s, '_> {
                     continue;
                 }
             }
-            self.cell(scope, cells[index as usize], batch, index, |_| Some(array.into()))
+            self.cell(scope, cells[index as usize], &texts, batch, index, |_| Some(array.into()))
                 .map_err(|failure| failure.at(Step::Index((from + index) as usize)))?;
             index += 1;
         }
@@ -159,8 +186,9 @@ impl<'s> Walker<'s, '_> {
         }
         self.head(scope, count, names, width)?;
         self.depth += 1;
-        for (place, cell) in (0..).zip(cells(scope, values, count * width, false)) {
-            self.cell(scope, cell, values, place, |scope| batch.get_index(scope, start + place / width))
+        let Cells { cells, texts } = self.cells(scope, values, count * width, false);
+        for (place, cell) in (0..).zip(cells) {
+            self.cell(scope, cell, &texts, values, place, |scope| batch.get_index(scope, start + place / width))
                 .map_err(|failure| step(scope, failure, place))?;
         }
         self.depth -= 1;
@@ -187,17 +215,36 @@ impl<'s> Walker<'s, '_> {
         Ok(())
     }
 
+    /// The first values of `array`, which has as many; whether objects are looked at.
+    fn cells(&self, scope: &mut v8::PinScope<'s, '_>, array: v8::Local<'s, v8::Array>, count: u32, objects: bool) -> Cells {
+        let layout = self.state.layout(scope);
+        let mut cells = Cells { cells: Vec::with_capacity(count as usize), texts: Vec::new() };
+        // The handles that V8 shows are gone after each step, and nothing may be allocated meanwhile.
+        iterate(scope, array, &mut |index, value| {
+            let more = index < count;
+            if more {
+                cells.add(value, layout, objects);
+            }
+            more
+        });
+        // Where V8 cannot show them.
+        cells.cells.resize(count as usize, Cell::Other);
+        cells
+    }
+
     /// Writes what `array` has at `index`; `receiver` finds the object it was read from.
     fn cell(
         &mut self,
         scope: &mut v8::PinScope<'s, '_>,
         cell: Cell,
+        texts: &[u8],
         array: v8::Local<'s, v8::Array>,
         index: u32,
         receiver: impl FnOnce(&mut v8::PinScope<'s, '_>) -> Option<v8::Local<'s, v8::Value>>,
     ) -> Walked {
         match cell {
             Cell::Number(number) => self.wire.bytes.number(number),
+            Cell::Text(start, length) => self.wire.bytes.latin1(&texts[start as usize..(start + length) as usize]),
             Cell::Tag(tag) => self.wire.bytes.push(tag),
             Cell::Object(_) | Cell::Other => {
                 let value = self.read(scope, |scope| array.get_index(scope, index))?;
@@ -209,37 +256,50 @@ impl<'s> Walker<'s, '_> {
     }
 }
 
-/// The first values of `array`, which has as many; whether objects are looked at.
-fn cells(scope: &mut v8::PinScope<'_, '_>, array: v8::Local<'_, v8::Array>, count: u32, objects: bool) -> Vec<Cell> {
-    let mut cells = Vec::with_capacity(count as usize);
-    // The handles that V8 shows are gone after each step, and nothing may be allocated meanwhile.
-    iterate(scope, array, &mut |index, value| {
-        let more = index < count;
-        if more {
-            cells.push(cell(value, objects));
-        }
-        more
-    });
-    // Where V8 cannot show them.
-    cells.resize(count as usize, Cell::Other);
-    cells
+impl Cells {
+    /// Adds a value; whether objects are looked at.
+    fn add(&mut self, value: v8::Local<'_, v8::Value>, layout: Option<Layout>, objects: bool) {
+        // SAFETY: nothing is allocated on V8's heap before the text is copied.
+        let sight = layout.map_or(Sight::Unknown, |layout| unsafe { layout.see(value) });
+        self.cells.push(match sight {
+            Sight::Number(number) => Cell::Number(number),
+            Sight::Text(text) => {
+                let start = self.texts.len();
+                self.texts.extend_from_slice(text);
+                Cell::Text(start as u32, text.len() as u32)
+            }
+            Sight::Null => Cell::Tag(wire::NULL),
+            Sight::Bool(flag) => Cell::Tag(if flag { wire::TRUE } else { wire::FALSE }),
+            Sight::Undefined => Cell::Tag(wire::UNDEFINED),
+            Sight::Plain if objects => Cell::object(value),
+            Sight::Plain => Cell::Other,
+            Sight::Unknown => Cell::asked(value, objects),
+        });
+    }
 }
 
-fn cell(value: v8::Local<'_, v8::Value>, objects: bool) -> Cell {
-    if value.is_number() {
-        Cell::Number(value.cast::<v8::Number>().value())
-    } else if value.is_null() {
-        Cell::Tag(wire::NULL)
-    } else if value.is_true() {
-        Cell::Tag(wire::TRUE)
-    } else if value.is_false() {
-        Cell::Tag(wire::FALSE)
-    } else if value.is_undefined() {
-        Cell::Tag(wire::UNDEFINED)
-    } else if objects && value.is_object() && !is_exotic(value) {
-        Cell::Object(value.cast::<v8::Object>().get_identity_hash().get())
-    } else {
-        Cell::Other
+impl Cell {
+    fn object(value: v8::Local<'_, v8::Value>) -> Self {
+        Self::Object(value.cast::<v8::Object>().get_identity_hash().get())
+    }
+
+    /// What V8 says that a value is.
+    fn asked(value: v8::Local<'_, v8::Value>, objects: bool) -> Self {
+        if value.is_number() {
+            Self::Number(value.cast::<v8::Number>().value())
+        } else if value.is_null() {
+            Self::Tag(wire::NULL)
+        } else if value.is_true() {
+            Self::Tag(wire::TRUE)
+        } else if value.is_false() {
+            Self::Tag(wire::FALSE)
+        } else if value.is_undefined() {
+            Self::Tag(wire::UNDEFINED)
+        } else if objects && value.is_object() && !is_exotic(value) {
+            Self::object(value)
+        } else {
+            Self::Other
+        }
     }
 }
 

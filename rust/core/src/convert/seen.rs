@@ -1,6 +1,7 @@
 //! Which objects and keys a walk has met, by identity.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use deno_core::v8;
@@ -53,10 +54,12 @@ impl<'s> Met<'s> {
 pub(super) struct Seen<'s> {
     /// All of them, while they are few.
     few: Vec<(v8::Local<'s, v8::Object>, u32)>,
-    /// The first object with a hash.
-    first: ByHash<(Met<'s>, u32)>,
+    /// Once they are more: each with its number.
+    many: Vec<(Met<'s>, u32)>,
+    /// Where the first object with a hash is among them.
+    first: ByHash<u32>,
     /// Those that share a hash with the first: many only in walks of a million objects, since V8's hashes have 20 bits.
-    more: ByHash<Vec<(Met<'s>, u32)>>,
+    more: ByHash<Vec<u32>>,
 }
 
 impl<'s> Seen<'s> {
@@ -96,19 +99,26 @@ impl<'s> Seen<'s> {
     }
 
     fn meet_among_many(&mut self, scope: &mut v8::PinScope<'s, '_>, met: Met<'s>, hash: i32, next: u32) -> Option<u32> {
-        let (known, number) = *self.first.entry(hash).or_insert((met, next));
-        if number == next {
-            return None;
+        let place = self.many.len() as u32;
+        if self.first.len() == self.first.capacity() {
+            // Filling a larger table anew is most of what a table costs.
+            self.first.reserve(self.first.len() * 3 + 512);
         }
-        if known.is(scope, met) {
-            return Some(number);
-        }
+        let first = match self.first.entry(hash) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                entry.insert(place);
+                self.many.push((met, next));
+                return None;
+            }
+        };
         let more = self.more.entry(hash).or_default();
-        let found = more.iter().find(|(other, _)| other.is(scope, met)).map(|(_, number)| *number);
+        let found = std::iter::once(&first).chain(&*more).map(|place| self.many[*place as usize]).find(|(other, _)| other.is(scope, met));
         if found.is_none() {
-            more.push((met, next));
+            more.push(place);
+            self.many.push((met, next));
         }
-        found
+        found.map(|(_, number)| number)
     }
 }
 

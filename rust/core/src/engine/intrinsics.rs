@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use deno_core::v8;
 
 use super::State;
+use crate::convert::Layout;
 use crate::stream::call_method;
 
 /// Functions of the language as they were before user code ran.
@@ -15,6 +16,8 @@ pub(super) struct Intrinsics {
     object_prototype: v8::Global<v8::Value>,
     /// What reads rows of objects, once it was needed.
     rows: OnceCell<v8::Global<v8::Object>>,
+    /// How V8's heap is laid out, once that was looked at.
+    layout: OnceCell<Option<Layout>>,
     /// `valueOf` of Boolean, Number, String and BigInt.
     value_of: [v8::Global<v8::Function>; 4],
 }
@@ -40,6 +43,7 @@ impl Intrinsics {
         Self {
             object_prototype: v8::Global::new(scope, object_prototype),
             rows: OnceCell::new(),
+            layout: OnceCell::new(),
             object_keys: function(&["Object", "keys"]),
             value_of: ["Boolean", "Number", "String", "BigInt"].map(|class| function(&[class, "prototype", "valueOf"])),
         }
@@ -80,6 +84,11 @@ impl State {
             }
         };
         call_method(scope, rows, name, args)?.uint32_value(scope)
+    }
+
+    /// How V8's heap is laid out, where that is known.
+    pub(crate) fn layout(&self, scope: &mut v8::PinScope<'_, '_>) -> Option<Layout> {
+        *self.intrinsics.layout.get_or_init(|| Layout::find(scope))
     }
 
     /// Own enumerable string keys; a proxy's traps run.

@@ -7,7 +7,7 @@ use deno_core::v8;
 
 use super::run::{Catch, Progress};
 use super::state::{State, state_of};
-use crate::convert::{describe, from_v8, lend};
+use crate::convert::{describe, from_v8_for, lend};
 use crate::error::Error;
 use crate::reply::{Cause, OpId, Ticket};
 use crate::value::Value;
@@ -169,7 +169,7 @@ impl State {
         if let Some(loan) = lend(tc, self, value) {
             return Ok(Value::Loan(loan));
         }
-        from_v8(tc, self, value).map_err(|error| {
+        from_v8_for(Some(ticket), tc, self, value).map_err(|error| {
             error.unwrap_or_else(|| {
                 tc.cancel_terminate_execution();
                 self.stop_error(ticket)

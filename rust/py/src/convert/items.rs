@@ -10,14 +10,28 @@ use super::to_py::{Decoder, owned, truncated};
 impl<'py> Decoder<'py, '_> {
     /// An array, item by item or many at a time.
     pub(super) fn array(&mut self) -> PyResult<Bound<'py, PyAny>> {
+        let (list, length) = self.blank()?;
+        if self.fill(&list, 0, length)? < length {
+            return Err(truncated());
+        }
+        Ok(list)
+    }
+
+    /// A list of as many places as the array has that begins here, all still empty.
+    pub(super) fn blank(&mut self) -> PyResult<(Bound<'py, PyAny>, usize)> {
         let number = self.reserve();
         let length = self.varint()?;
-        // SAFETY: plain constructor; every slot is filled below before Python code sees the list, or it is dropped with null slots, which is allowed.
+        // SAFETY: plain constructor; every slot is filled before Python code sees the list, or it is dropped with null slots, which is allowed.
         let list = owned(self.py, unsafe { ffi::PyList_New(length as ffi::Py_ssize_t) })?;
         self.objects[number] = list.clone();
-        let mut index = 0;
+        Ok((list, length))
+    }
+
+    /// Fills places of `list`, which has `length`, from `index` on, with the items that are there, and says which place is the next.
+    pub(super) fn fill(&mut self, list: &Bound<'py, PyAny>, mut index: usize, length: usize) -> PyResult<usize> {
         while index < length {
             index += match self.reader.peek() {
+                None => break,
                 Some(tag @ (wire::ROWS | wire::RUN)) => {
                     self.reader.byte();
                     let count = self.varint()?;
@@ -25,9 +39,9 @@ impl<'py> Decoder<'py, '_> {
                         return Err(truncated());
                     }
                     if tag == wire::ROWS {
-                        self.rows(&list, index, count)?
+                        self.rows(list, index, count)?
                     } else {
-                        self.doubles(&list, index, count)?
+                        self.doubles(list, index, count)?
                     }
                     count
                 }
@@ -39,7 +53,7 @@ impl<'py> Decoder<'py, '_> {
                 }
             };
         }
-        Ok(list)
+        Ok(index)
     }
 
     /// Fills `count` places of `list` from `first` on, which it has, with dicts of the same keys.
@@ -52,7 +66,7 @@ impl<'py> Decoder<'py, '_> {
             // SAFETY: plain constructor.
             let dict = owned(self.py, unsafe { ffi::PyDict_New() })?;
             self.objects.push(dict.clone());
-            // SAFETY: as in `array`.
+            // SAFETY: as in `fill`.
             unsafe { ffi::PyList_SetItem(list.as_ptr(), index as ffi::Py_ssize_t, dict.into_ptr()) };
         }
         for number in number..number + count {

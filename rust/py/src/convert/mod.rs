@@ -10,10 +10,12 @@ mod lent;
 mod met;
 mod names;
 mod numbers;
+mod parts;
 mod scalar;
 mod to_py;
 
 pub(crate) use batch::Batch;
 pub(crate) use from_py::{Pending, from_py};
+pub(crate) use parts::Parts;
 pub(crate) use scalar::{is_scalar, string};
 pub(crate) use to_py::{arguments, packed, to_py};

@@ -22,14 +22,14 @@ use crate::stream;
 const LARGE: usize = 64 << 10;
 
 /// Keeps Python's cyclic collector from running, if it was on.
-struct CollectorPause<'py> {
+pub(super) struct CollectorPause<'py> {
     was_on: bool,
     /// Proof that the interpreter lock is held.
     _py: Python<'py>,
 }
 
 impl<'py> CollectorPause<'py> {
-    fn begin(py: Python<'py>) -> Self {
+    pub(super) fn begin(py: Python<'py>) -> Self {
         // SAFETY: the interpreter lock is held.
         Self { was_on: unsafe { ffi::PyGC_Disable() } == 1, _py: py }
     }
@@ -73,9 +73,8 @@ pub(crate) fn to_py<'py>(py: Python<'py>, value: Value, shared: &Arc<Shared>) ->
 
 /// Converts one value in the notation of `jsrun_core::wire`.
 pub(crate) fn packed<'py>(py: Python<'py>, bytes: &[u8], handles: Vec<Handle>, shared: &Arc<Shared>) -> PyResult<Bound<'py, PyAny>> {
-    let handles = handles.into_iter().map(Some).collect();
     let _paused = (bytes.len() > LARGE).then(|| CollectorPause::begin(py));
-    Decoder { py, reader: Reader::new(bytes), handles, shared, objects: Vec::new(), keys: Vec::new() }.value()
+    Decoder::new(py, bytes, handles, shared).value()
 }
 
 /// Converts the arguments of a host call.
@@ -122,10 +121,15 @@ pub(super) struct Decoder<'py, 'a> {
     /// Objects by number.
     pub(super) objects: Vec<Bound<'py, PyAny>>,
     /// Keys by number.
-    keys: Vec<Bound<'py, PyAny>>,
+    pub(super) keys: Vec<Bound<'py, PyAny>>,
 }
 
-impl<'py> Decoder<'py, '_> {
+impl<'py, 'a> Decoder<'py, 'a> {
+    pub(super) fn new(py: Python<'py>, bytes: &'a [u8], handles: Vec<Handle>, shared: &'a Arc<Shared>) -> Self {
+        let handles = handles.into_iter().map(Some).collect();
+        Self { py, reader: Reader::new(bytes), handles, shared, objects: Vec::new(), keys: Vec::new() }
+    }
+
     pub(super) fn varint(&mut self) -> PyResult<usize> {
         self.reader.varint().ok_or_else(truncated)
     }
