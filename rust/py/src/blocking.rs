@@ -76,12 +76,12 @@ pub(crate) enum Ended {
 }
 
 /// Waits for `ticket`; what comes of its value before goes into `parts`. Ctrl-C stops the operation and is raised when the isolate has let go.
-pub(crate) fn wait<'py>(
-    py: Python<'py>,
+pub(crate) fn wait(
+    py: Python<'_>,
     shared: &Arc<Shared>,
     ticket: &Arc<Ticket>,
-    parts: &mut Parts<'py>,
-    bridge: Option<&Bound<'py, LoopBridge>>,
+    parts: &mut Parts,
+    bridge: Option<&Bound<'_, LoopBridge>>,
 ) -> PyResult<Ended> {
     let queue = Arc::clone(ticket.queue());
     let main = is_main_thread(py)?;
@@ -109,7 +109,10 @@ pub(crate) fn wait<'py>(
         let handled = match item {
             Item::Done(id, outcome) if id == ticket.id => break Ended::Done(outcome),
             Item::Pending(id) if id == ticket.id => break Ended::Pending,
-            Item::Part(id) if id == ticket.id => parts.take(py, ticket, shared),
+            Item::Part(id) if id == ticket.id => {
+                parts.take(py, ticket, shared);
+                Ok(())
+            }
             other => dispatch(py, other, bridge),
         };
         if let Err(error) = handled {
@@ -157,8 +160,13 @@ pub(crate) fn dispatch(py: Python<'_>, item: Item, bridge: Option<&Bound<'_, Loo
             Some(bridge) => LoopBridge::done(bridge, id, outcome),
             None => stash(id, outcome),
         },
-        // Of an operation that somebody further out waits for, who takes its parts at its end.
-        Item::Part(_) | Item::Pending(_) => {}
+        // Of a blocking call further out on this thread, it is taken at its end.
+        Item::Part(id) => {
+            if let Some(bridge) = bridge {
+                LoopBridge::part(bridge, id);
+            }
+        }
+        Item::Pending(_) => {}
         Item::Call(call) => return host::perform(py, call, bridge),
         Item::Abandon(calls) => host::abandon(py, calls),
         Item::Report(isolate, report) => return host::report(py, &isolate, report),

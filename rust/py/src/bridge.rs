@@ -262,6 +262,13 @@ impl LoopBridge {
         self.ops.lock().get(&id).map(|operation| operation.clone_ref(py))
     }
 
+    /// Parts of an operation's value are there.
+    pub(crate) fn part(slf: &Bound<'_, Self>, id: OpId) {
+        if let Some(operation) = slf.get().operation(slf.py(), id) {
+            operation.get().take_parts(slf.py());
+        }
+    }
+
     /// An operation of this loop ended.
     pub(crate) fn done(slf: &Bound<'_, Self>, id: OpId, outcome: Result<Value, Error>) {
         let operation = slf.get().ops.lock().remove(&id);

@@ -29,7 +29,8 @@ pub(crate) fn from_v8<'s>(
     from_v8_for(None, scope, state, value)
 }
 
-/// The same for somebody who may want it in parts.
+/// The same for somebody who waits for it: what is large may be lent, or go ahead in parts if that is wanted. JavaScript does not run until what is lent was
+/// served, and `value` lives.
 pub(crate) fn from_v8_for<'s>(
     ticket: Option<&Ticket>,
     scope: &mut v8::PinScope<'s, '_>,
@@ -40,6 +41,9 @@ pub(crate) fn from_v8_for<'s>(
         return Ok(Value::Number(value.number_value(scope).unwrap_or(f64::NAN)));
     }
     if value.is_string() {
+        if let Some(loan) = ticket.and_then(|_| leaf::lend_text(scope, state, value.cast())) {
+            return Ok(Value::Loan(loan));
+        }
         return leaf::string_value(scope, state, value.cast());
     }
     if value.is_undefined() {
@@ -50,6 +54,9 @@ pub(crate) fn from_v8_for<'s>(
     }
     if value.is_boolean() {
         return Ok(Value::Bool(value.is_true()));
+    }
+    if let Some(loan) = ticket.and_then(|_| leaf::lend_buffer(scope, state, value)) {
+        return Ok(Value::Loan(loan));
     }
     let mut wire = Wire::default();
     walk(ticket, scope, state, value, &mut wire)?;

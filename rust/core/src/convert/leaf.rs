@@ -122,31 +122,36 @@ pub(super) fn string_value(
     })
 }
 
-/// A large string or buffer that is a whole value, where it is. JavaScript does not run until it was served, and `value` lives.
-pub(crate) fn lend(scope: &mut v8::PinScope<'_, '_>, state: &State, value: v8::Local<'_, v8::Value>) -> Option<Loan> {
+/// Whether a result of this many bytes is lent.
+fn may_lend(state: &State, length: usize) -> bool {
     /// Room that the notation takes for a buffer.
     const HEAD: usize = 16;
-    let shared = &state.shared;
-    let may = |length: usize| length >= loan::LEAST && length + HEAD <= shared.config.max_bytes && shared.lending.may();
-    if value.is_string() {
-        let text: v8::Local<'_, v8::String> = value.cast();
-        if !text.is_onebyte() || !may(text.length()) {
-            return None;
-        }
-        let view = v8::ValueView::new(scope, text);
-        let v8::ValueViewData::OneByte(bytes) = view.data() else { return None };
-        // SAFETY: a string of this size has pages of its own, which V8's collector never moves, and none is changed.
-        return Some(unsafe { Loan::new(Form::Text, bytes, None) });
-    }
-    if shared.config.share_buffers || !(value.is_array_buffer_view() || value.is_array_buffer()) {
+    length >= loan::LEAST && length + HEAD <= state.shared.config.max_bytes && state.shared.lending.may()
+}
+
+/// A large string that is a whole value, where it is.
+pub(super) fn lend_text(scope: &mut v8::PinScope<'_, '_>, state: &State, text: v8::Local<'_, v8::String>) -> Option<Loan> {
+    if !may_lend(state, text.length()) {
         return None;
     }
-    let store = if value.is_array_buffer() {
-        let buffer = value.cast::<v8::ArrayBuffer>();
-        if may(buffer.byte_length()) { buffer_store(buffer) } else { None }
-    } else {
+    let view = v8::ValueView::new(scope, text);
+    let v8::ValueViewData::OneByte(bytes) = view.data() else { return None };
+    // SAFETY: a string of this size has pages of its own, which V8's collector never moves, and none is changed.
+    Some(unsafe { Loan::new(Form::Text, bytes, None) })
+}
+
+/// A large buffer that is a whole value, where it is.
+pub(super) fn lend_buffer(scope: &mut v8::PinScope<'_, '_>, state: &State, value: v8::Local<'_, v8::Value>) -> Option<Loan> {
+    let store = if state.shared.config.share_buffers {
+        None
+    } else if value.is_array_buffer_view() {
         let view = value.cast::<v8::ArrayBufferView>();
-        if may(view.byte_length()) { view_store(scope, view) } else { None }
+        if may_lend(state, view.byte_length()) { view_store(scope, view) } else { None }
+    } else if value.is_array_buffer() {
+        let buffer = value.cast::<v8::ArrayBuffer>();
+        if may_lend(state, buffer.byte_length()) { buffer_store(buffer) } else { None }
+    } else {
+        None
     }?;
     // SAFETY: the store is kept with them, and only this isolate's JavaScript writes there.
     Some(unsafe {

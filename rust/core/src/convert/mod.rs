@@ -18,5 +18,4 @@ pub(crate) use exception::{describe, make_error};
 pub(crate) use from_v8::{arguments_from_v8, from_v8, from_v8_for, pack};
 pub use guard::shorten;
 pub(crate) use layout::Layout;
-pub(crate) use leaf::lend;
 pub(crate) use to_v8::{arguments_to_v8, string_to_v8, to_v8};

@@ -7,7 +7,7 @@ use deno_core::v8;
 
 use super::run::{Catch, Progress};
 use super::state::{State, state_of};
-use crate::convert::{describe, from_v8_for, lend};
+use crate::convert::{describe, from_v8_for};
 use crate::error::Error;
 use crate::reply::{Cause, OpId, Ticket};
 use crate::value::Value;
@@ -166,9 +166,6 @@ impl State {
 
     /// The value as the caller gets it. What is lent is served by [`State::finish`], while the handle is in the scope that `value` is in.
     fn convert<'s>(&self, tc: &mut Catch<'_, '_, 's, '_>, ticket: &Ticket, value: v8::Local<'s, v8::Value>) -> Result<Value, Error> {
-        if let Some(loan) = lend(tc, self, value) {
-            return Ok(Value::Loan(loan));
-        }
         from_v8_for(Some(ticket), tc, self, value).map_err(|error| {
             error.unwrap_or_else(|| {
                 tc.cancel_terminate_execution();

@@ -23,7 +23,7 @@ impl<'py> Decoder<'py, '_> {
         let length = self.varint()?;
         // SAFETY: plain constructor; every slot is filled before Python code sees the list, or it is dropped with null slots, which is allowed.
         let list = owned(self.py, unsafe { ffi::PyList_New(length as ffi::Py_ssize_t) })?;
-        self.objects[number] = list.clone();
+        self.objects[number] = list.clone().unbind();
         Ok((list, length))
     }
 
@@ -65,7 +65,7 @@ impl<'py> Decoder<'py, '_> {
         for index in first..first + count {
             // SAFETY: plain constructor.
             let dict = owned(self.py, unsafe { ffi::PyDict_New() })?;
-            self.objects.push(dict.clone());
+            self.objects.push(dict.clone().unbind());
             // SAFETY: as in `fill`.
             unsafe { ffi::PyList_SetItem(list.as_ptr(), index as ffi::Py_ssize_t, dict.into_ptr()) };
         }
@@ -89,7 +89,7 @@ impl<'py> Decoder<'py, '_> {
         // SAFETY: as in `array`.
         let list = owned(self.py, unsafe { ffi::PyList_New(length as ffi::Py_ssize_t) })?;
         self.doubles(&list, 0, length)?;
-        self.objects[number] = list.clone();
+        self.objects[number] = list.clone().unbind();
         Ok(list)
     }
 

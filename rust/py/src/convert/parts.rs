@@ -13,62 +13,92 @@ use super::to_py::{CollectorPause, Decoder, to_py, truncated};
 
 /// What there is of an operation's value.
 #[derive(Default)]
-pub(crate) struct Parts<'py> {
-    /// The list, once the first part is there. Hidden from Python's cyclic collector, which shows lists to who asks, until its places are filled.
-    list: Option<Bound<'py, PyAny>>,
+pub(crate) struct Parts(Progress);
+
+#[derive(Default)]
+enum Progress {
+    #[default]
+    Nothing,
+    Some(Box<Array>),
+    /// A part did not convert: the others are dropped.
+    Failed(Box<PyErr>),
+}
+
+/// An array of which something is there.
+struct Array {
+    /// Hidden from Python's cyclic collector, which shows lists to who asks, until its places are filled.
+    list: Py<PyAny>,
     length: usize,
     /// The first place that is still empty.
     next: usize,
-    objects: Vec<Bound<'py, PyAny>>,
-    keys: Vec<Bound<'py, PyAny>>,
+    objects: Vec<Py<PyAny>>,
+    keys: Vec<Py<PyAny>>,
 }
 
-impl<'py> Parts<'py> {
-    /// Takes what has come.
-    pub(crate) fn take(&mut self, py: Python<'py>, ticket: &Ticket, shared: &Arc<Shared>) -> PyResult<()> {
-        ticket.take_parts().into_iter().try_for_each(|part| self.add(py, part, shared))
+impl Parts {
+    /// Converts what has come since the last time.
+    pub(crate) fn take(&mut self, py: Python<'_>, ticket: &Ticket, shared: &Arc<Shared>) {
+        for part in ticket.take_parts() {
+            self.add(py, part, shared);
+        }
     }
 
     /// The whole value, whose last part is `last`.
-    pub(crate) fn finish(mut self, py: Python<'py>, ticket: &Ticket, last: Value, shared: &Arc<Shared>) -> PyResult<Bound<'py, PyAny>> {
-        self.take(py, ticket, shared)?;
-        if self.list.is_none() {
-            return to_py(py, last, shared);
+    pub(crate) fn finish<'py>(
+        mut self,
+        py: Python<'py>,
+        ticket: &Ticket,
+        last: Value,
+        shared: &Arc<Shared>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let Value::Wire(last) = last else { return to_py(py, last, shared) };
+        self.take(py, ticket, shared);
+        if matches!(self.0, Progress::Nothing) {
+            return to_py(py, Value::Wire(last), shared);
         }
-        let Value::Wire(last) = last else { return Err(truncated()) };
-        self.add(py, *last, shared)?;
-        match self.list {
-            Some(list) if self.next == self.length => {
-                // SAFETY: a live list that `add` hid and nobody else has.
-                unsafe { ffi::PyObject_GC_Track(list.as_ptr().cast()) };
-                Ok(list)
+        self.add(py, *last, shared);
+        match self.0 {
+            Progress::Some(array) if array.next == array.length => {
+                // SAFETY: a live list that `begin` hid and nobody else has.
+                unsafe { ffi::PyObject_GC_Track(array.list.as_ptr().cast()) };
+                Ok(array.list.into_bound(py))
             }
-            _ => Err(truncated()),
+            Progress::Failed(error) => Err(*error),
+            Progress::Some(_) | Progress::Nothing => Err(truncated()),
         }
     }
 
-    fn add(&mut self, py: Python<'py>, part: Wire, shared: &Arc<Shared>) -> PyResult<()> {
+    fn add(&mut self, py: Python<'_>, part: Wire, shared: &Arc<Shared>) {
         let _paused = CollectorPause::begin(py);
         let mut decoder = Decoder::new(py, &part.bytes, part.handles, shared);
+        let added = match std::mem::take(&mut self.0) {
+            Progress::Nothing => Array::begin(&mut decoder).and_then(|array| array.add(&mut decoder)),
+            Progress::Some(array) => array.add(&mut decoder),
+            Progress::Failed(error) => Err(*error),
+        };
+        self.0 = added.map_or_else(|error| Progress::Failed(Box::new(error)), Progress::Some);
+        shared.spares.give(part.bytes);
+    }
+}
+
+impl Array {
+    fn begin(decoder: &mut Decoder<'_, '_>) -> PyResult<Box<Self>> {
+        if decoder.reader.byte() != Some(wire::ARRAY) {
+            return Err(truncated());
+        }
+        let (list, length) = decoder.blank()?;
+        // SAFETY: a live list, as new lists are not hidden.
+        unsafe { ffi::PyObject_GC_UnTrack(list.as_ptr().cast()) };
+        let objects = std::mem::take(&mut decoder.objects);
+        Ok(Box::new(Self { list: list.unbind(), length, next: 0, objects, keys: Vec::new() }))
+    }
+
+    fn add(mut self: Box<Self>, decoder: &mut Decoder<'_, '_>) -> PyResult<Box<Self>> {
         decoder.objects = std::mem::take(&mut self.objects);
         decoder.keys = std::mem::take(&mut self.keys);
-        let list = match &self.list {
-            Some(list) => list,
-            None => {
-                if decoder.reader.byte() != Some(wire::ARRAY) {
-                    return Err(truncated());
-                }
-                let (list, length) = decoder.blank()?;
-                // SAFETY: a live list, as new lists are not hidden.
-                unsafe { ffi::PyObject_GC_UnTrack(list.as_ptr().cast()) };
-                self.length = length;
-                self.list.insert(list)
-            }
-        };
-        self.next = decoder.fill(list, self.next, self.length)?;
-        self.objects = decoder.objects;
-        self.keys = decoder.keys;
-        shared.spares.give(part.bytes);
-        Ok(())
+        self.next = decoder.fill(self.list.bind(decoder.py), self.next, self.length)?;
+        self.objects = std::mem::take(&mut decoder.objects);
+        self.keys = std::mem::take(&mut decoder.keys);
+        Ok(self)
     }
 }

@@ -119,9 +119,9 @@ pub(super) struct Decoder<'py, 'a> {
     handles: Vec<Option<Handle>>,
     shared: &'a Arc<Shared>,
     /// Objects by number.
-    pub(super) objects: Vec<Bound<'py, PyAny>>,
+    pub(super) objects: Vec<Py<PyAny>>,
     /// Keys by number.
-    pub(super) keys: Vec<Bound<'py, PyAny>>,
+    pub(super) keys: Vec<Py<PyAny>>,
 }
 
 impl<'py, 'a> Decoder<'py, 'a> {
@@ -156,7 +156,7 @@ impl<'py, 'a> Decoder<'py, 'a> {
             }
             wire::REFERENCE => {
                 let number = self.varint()?;
-                self.objects.get(number).cloned().ok_or_else(truncated)
+                self.objects.get(number).map(|object| object.bind(py).clone()).ok_or_else(truncated)
             }
             _ => self.object(tag),
         }
@@ -183,7 +183,7 @@ impl<'py, 'a> Decoder<'py, 'a> {
             _ => {
                 let number = self.reserve();
                 let object = self.leaf(tag)?;
-                self.objects[number] = object.clone();
+                self.objects[number] = object.clone().unbind();
                 Ok(object)
             }
         }
@@ -191,7 +191,7 @@ impl<'py, 'a> Decoder<'py, 'a> {
 
     /// Takes the next object number.
     pub(super) fn reserve(&mut self) -> usize {
-        self.objects.push(self.py.None().into_bound(self.py));
+        self.objects.push(self.py.None());
         self.objects.len() - 1
     }
 
@@ -244,7 +244,7 @@ impl<'py, 'a> Decoder<'py, 'a> {
         let count = self.varint()?;
         // SAFETY: plain constructor.
         let dict = owned(self.py, unsafe { ffi::PyDict_New() })?;
-        self.objects[number] = dict.clone();
+        self.objects[number] = dict.clone().unbind();
         for _ in 0..count {
             let key = self.key()?;
             let value = self.value()?;
@@ -260,7 +260,7 @@ impl<'py, 'a> Decoder<'py, 'a> {
         match self.reader.byte().ok_or_else(truncated)? {
             wire::KEY_AGAIN => {
                 let number = self.varint()?;
-                self.keys.get(number).cloned().ok_or_else(truncated)
+                self.keys.get(number).map(|key| key.bind(self.py).clone()).ok_or_else(truncated)
             }
             wire::KEY_NEW => {
                 let tag = self.reader.byte().ok_or_else(truncated)?;
@@ -271,7 +271,7 @@ impl<'py, 'a> Decoder<'py, 'a> {
                 } else {
                     names::intern(utf16(self.py, bytes)?)
                 };
-                self.keys.push(key.clone());
+                self.keys.push(key.clone().unbind());
                 Ok(key)
             }
             _ => Err(truncated()),
@@ -285,7 +285,7 @@ impl<'py, 'a> Decoder<'py, 'a> {
         let pairs = PyList::empty(self.py);
         let wrapper = imports::JS_MAP.get(self.py)?.call1((&pairs,))?;
         let dict = pyo3::types::PyDict::new(self.py);
-        self.objects[number] = if hashable { dict.clone().into_any() } else { wrapper.clone() };
+        self.objects[number] = if hashable { dict.clone().into_any() } else { wrapper.clone() }.unbind();
         let mut crowd = Crowd::default();
         for _ in 0..count {
             let concerns = hashable && Crowd::concerns(&self.reader);
@@ -301,7 +301,7 @@ impl<'py, 'a> Decoder<'py, 'a> {
             pairs.append((key, value))?;
         }
         let object = if hashable && dict.len() == count { dict.into_any() } else { wrapper };
-        self.objects[number] = object.clone();
+        self.objects[number] = object.clone().unbind();
         Ok(object)
     }
 
@@ -310,7 +310,7 @@ impl<'py, 'a> Decoder<'py, 'a> {
         let number = self.reserve();
         let count = self.varint()?;
         let members = PyList::empty(self.py);
-        self.objects[number] = members.clone().into_any();
+        self.objects[number] = members.clone().into_any().unbind();
         let mut crowd = Crowd::default();
         for _ in 0..count {
             let concerns = hashable && Crowd::concerns(&self.reader);
@@ -323,7 +323,7 @@ impl<'py, 'a> Decoder<'py, 'a> {
         if hashable && !crowd.is_too_dense() {
             let set = pyo3::types::PySet::new(self.py, &members)?;
             if set.len() == count {
-                self.objects[number] = set.clone().into_any();
+                self.objects[number] = set.clone().into_any().unbind();
                 return Ok(set.into_any());
             }
         }

@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 
 use crate::bridge::{LoopBridge, Woken};
 use crate::caller::{Caller, KeepAlive, chain_of, passing_exception, start_pending};
-use crate::convert::{Pending, to_py};
+use crate::convert::{Parts, Pending, to_py};
 use crate::errors::to_exception;
 use crate::table;
 use crate::watch::Watched;
@@ -66,6 +66,7 @@ impl Operation {
             retrieved: false,
             started: None,
             watched: None,
+            parts: Parts::default(),
         };
         let shared = Arc::clone(&caller.shared);
         Bound::new(
@@ -125,6 +126,7 @@ impl Operation {
     fn submit(slf: &Bound<'_, Self>, bridge: &Bound<'_, LoopBridge>, command: Command, pending: Pending) -> PyResult<()> {
         let this = slf.get();
         let ticket = Self::begin(slf, bridge)?;
+        ticket.want_parts();
         Self::watch(slf, &command);
         start_pending(slf.py(), pending, Some(bridge), &this.shared)?;
         if let Err(error) = this.shared.submit(Arc::clone(&ticket), command) {
@@ -132,6 +134,18 @@ impl Operation {
             Self::complete(slf, Err(error));
         }
         Ok(())
+    }
+
+    /// Parts of the value are there. Runs on the loop's thread.
+    pub(crate) fn take_parts(&self, py: Python<'_>) {
+        let (ticket, mut parts) = {
+            let mut inner = self.inner.lock();
+            let Some(ticket) = inner.ticket.clone().filter(|_| !inner.cancelled) else { return };
+            (ticket, std::mem::take(&mut inner.parts))
+        };
+        // Conversion may run Python code: not under the lock.
+        parts.take(py, &ticket, &self.shared);
+        self.inner.lock().parts = parts;
     }
 
     /// The isolate answered. Runs on the loop's thread.
@@ -223,7 +237,7 @@ impl Operation {
 
     /// The outcome, converted when first asked for.
     pub(super) fn outcome(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let raw = {
+        let (raw, parts, ticket) = {
             let mut inner = self.inner.lock();
             inner.retrieved = true;
             if inner.cancelled {
@@ -238,11 +252,17 @@ impl Operation {
                 Phase::Ended(_) => {}
             }
             // Conversion may run Python code: not under the lock.
-            std::mem::replace(&mut inner.phase, Phase::Running)
+            let raw = std::mem::replace(&mut inner.phase, Phase::Running);
+            let ticket = if matches!(raw, Phase::Ended(Ok(Value::Wire(_)))) { inner.ticket.clone() } else { None };
+            (raw, std::mem::take(&mut inner.parts), ticket)
         };
         let Phase::Ended(outcome) = raw else { unreachable!("checked above") };
         let known = match outcome {
-            Ok(value) => to_py(py, value, &self.shared).map(Bound::unbind),
+            Ok(value) => match ticket {
+                Some(ticket) => parts.finish(py, &ticket, value, &self.shared),
+                None => to_py(py, value, &self.shared),
+            }
+            .map(Bound::unbind),
             Err(error) => Err(passing_exception(py, &error, &self.shared).unwrap_or_else(|| to_exception(py, error, &self.shared))),
         };
         self.isolate.release();

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 
 use crate::bridge::LoopBridge;
 use crate::caller::{Caller, KeepAlive};
-use crate::convert::Pending;
+use crate::convert::{Parts, Pending};
 use crate::imports;
 use crate::watch::Watched;
 
@@ -52,6 +52,8 @@ pub(super) struct Inner {
     pub(super) started: Option<Instant>,
     /// Somebody wants to hear of its end.
     pub(super) watched: Option<Box<Watched>>,
+    /// What there is of its value.
+    pub(super) parts: Parts,
 }
 
 /// Where an operation was started.
