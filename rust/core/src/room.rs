@@ -3,6 +3,9 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 #[cfg(unix)]
 use crate::completion::Wake;
@@ -41,7 +44,7 @@ impl Room {
     pub(crate) fn take(alive: usize) -> io::Result<Self> {
         let starting = STARTING.fetch_add(1, Ordering::AcqRel) + 1;
         let room = Self(());
-        has_mappings(alive, starting)?;
+        Mappings::are_there(alive, starting)?;
         has_space(ISOLATE_SPACE.saturating_mul(starting))?;
         Ok(room)
     }
@@ -160,6 +163,31 @@ fn has_mappings(alive: usize, starting: usize) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What was found of mappings the last time.
+struct Mappings {
+    at: Instant,
+    /// Isolates that were alive, and those that would have had room beside them.
+    enough_for: usize,
+}
+
+impl Mappings {
+    /// As [`has_mappings`], which is not asked again at once where runtimes follow each other: splitting a mapping stops the whole process for a moment.
+    fn are_there(alive: usize, starting: usize) -> io::Result<()> {
+        /// How long what was found stays so. Programs take mappings by the thousand, but not in between two of their own runtimes.
+        const FRESH: Duration = Duration::from_millis(20);
+        /// Beside those that are alive, at least, as far as [`has_mappings`] looked.
+        const BESIDE: usize = 3;
+        static LAST: Mutex<Option<Mappings>> = Mutex::new(None);
+        let known = LAST.lock().as_ref().is_some_and(|last| last.at.elapsed() < FRESH && alive + starting <= last.enough_for);
+        if known {
+            return Ok(());
+        }
+        has_mappings(alive, starting)?;
+        *LAST.lock() = Some(Self { at: Instant::now(), enough_for: alive + BESIDE });
+        Ok(())
+    }
 }
 
 #[cfg(not(target_os = "linux"))]

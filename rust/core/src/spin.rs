@@ -14,14 +14,15 @@ const LONGEST: Duration = Duration::from_micros(60);
 /// What a spin shrinks to after repeated failures.
 const SHORTEST: Duration = Duration::from_micros(2);
 
-fn processors() -> usize {
+/// Processors that this process may use, as it was when it was first asked: asking reads files.
+pub(crate) fn processors() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();
     *COUNT.get_or_init(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }
 
 /// Lets a thread run that the scheduler queued on this processor. The thread that will answer is often just that one: without giving
 /// way, each side would spin while the other waits for the processor it spins on, at 100 us a turn.
-fn give_way() {
+pub(crate) fn give_way() {
     // SAFETY: a system call without arguments.
     unsafe { libc::sched_yield() };
 }

@@ -1,18 +1,88 @@
-//! Where threads that make isolates run. Linux may leave two on one processor for all of the two milliseconds they take, beside one that is idle: it
-//! balances longer work.
+//! Where threads that make isolates ahead run, and whom they let go before. Linux may leave two on one processor for all of the two milliseconds they take,
+//! beside one that is idle, and a thread that woke up beside one may wait as long: it balances, and shares out, longer work.
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::cell::Cell;
 
-/// The processor of the thread that began last.
-static LAST: AtomicI32 = AtomicI32::new(-1);
+use parking_lot::Mutex;
 
-/// The calling thread goes on on another processor than the last one that asked for this. The scheduler may move it from there as it likes.
-pub(super) fn go_apart() {
+use crate::spin;
+
+/// The processors on which isolates are being made.
+static TAKEN: Mutex<Vec<i32>> = Mutex::new(Vec::new());
+
+thread_local! {
+    /// The thread makes an isolate ahead.
+    static MAKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Where a thread makes an isolate, until it has.
+pub(super) struct Place(i32);
+
+/// The calling thread makes an isolate now: on another processor, if one is being made on this one. The scheduler may move it from there as it likes. Others
+/// that wait for its processor have their turn several times until it is done.
+pub(super) fn go_apart() -> Place {
+    MAKING.set(true);
+    let mut taken = TAKEN.lock();
     let here = processor();
-    if here >= 0 && here == LAST.load(Ordering::Relaxed) && !is_filtered() {
+    if here >= 0 && taken.contains(&here) && !is_filtered() {
         leave(here);
     }
-    LAST.store(processor(), Ordering::Relaxed);
+    let here = processor();
+    taken.push(here);
+    Place(here)
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        MAKING.set(false);
+        let mut taken = TAKEN.lock();
+        if let Some(at) = taken.iter().position(|processor| *processor == self.0) {
+            taken.swap_remove(at);
+        }
+    }
+}
+
+/// Others go first, if this thread makes an isolate ahead: nobody waits for it yet.
+pub(super) fn give_way() {
+    if MAKING.get() {
+        spin::give_way();
+    }
+}
+
+#[cfg(all(target_os = "linux", jsrun_v8_hooks))]
+mod hooks {
+    //! What V8 calls on its way, and what it would have called.
+
+    use std::ffi::c_void;
+
+    unsafe extern "C" {
+        fn __real__ZN2v88internal15MemoryAllocator12AllocatePageENS1_14AllocationModeEPNS0_5SpaceENS0_13ExecutabilityE(
+            allocator: *mut c_void,
+            mode: u32,
+            space: *mut c_void,
+            executability: u32,
+        ) -> *mut c_void;
+    }
+
+    /// A page for a space of the heap.
+    #[unsafe(no_mangle)]
+    unsafe extern "C" fn __wrap__ZN2v88internal15MemoryAllocator12AllocatePageENS1_14AllocationModeEPNS0_5SpaceENS0_13ExecutabilityE(
+        allocator: *mut c_void,
+        mode: u32,
+        space: *mut c_void,
+        executability: u32,
+    ) -> *mut c_void {
+        super::give_way();
+        // SAFETY: V8's own arguments, handed on.
+        unsafe {
+            __real__ZN2v88internal15MemoryAllocator12AllocatePageENS1_14AllocationModeEPNS0_5SpaceENS0_13ExecutabilityE(
+                allocator,
+                mode,
+                space,
+                executability,
+            )
+        }
+    }
 }
 
 /// The processor that the calling thread runs on; -1 where that is not known.

@@ -91,12 +91,18 @@ fn root() -> io::Result<&'static flume::Sender<Order>> {
         block_signals();
         // Before any runtime, so that snapshot building never puts V8 in its predictable mode.
         deno_core::v8::V8::set_flags_from_string(V8_FLAGS);
+        deno_core::v8::V8::set_entropy_source(entropy);
         JsRuntime::init_platform(None);
         serve(&receiver, &orders);
     })?;
     // SAFETY: registers a handler that only stores to an atomic.
     unsafe { libc::pthread_atfork(None, None, Some(after_fork_in_child)) };
     Ok(ROOT.get_or_init(|| sender))
+}
+
+/// Where V8's random numbers begin. It would open a file for it, several times for each isolate.
+fn entropy(bytes: &mut [u8]) -> bool {
+    getrandom::fill(bytes).is_ok()
 }
 
 /// The root's life: starts threads, and tidies up when many have ended.

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
@@ -16,6 +15,7 @@ use crate::config::Config;
 use crate::engine::{Blank, Footing};
 use crate::reactor;
 use crate::room::{self, Room};
+use crate::spin::processors;
 
 /// Two runtimes made within this time are a sign of more to come.
 const PACE: Duration = Duration::from_secs(1);
@@ -134,7 +134,7 @@ pub(super) fn restock(config: &Config) {
 }
 
 fn most() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get).min(MOST)
+    processors().min(MOST)
 }
 
 /// Starts an isolate that waits for its tenant.
@@ -153,7 +153,7 @@ fn prepare(footing: Footing) -> Option<Waiting> {
 fn wait(footing: &Footing, tenant: &flume::Receiver<Tenancy>) {
     let make = || {
         let _room = Room::take(root::live_isolates()).ok()?;
-        go_apart();
+        let _place = go_apart();
         Blank::ordinary(footing).ok()
     };
     let blank = catch_unwind(AssertUnwindSafe(make)).unwrap_or_default();

@@ -17,6 +17,7 @@ mod hooks {
 
     use std::ffi::c_void;
 
+    use super::super::apart::give_way;
     use super::{TABLES, empty, gives_zeroes};
 
     unsafe extern "C" {
@@ -36,6 +37,7 @@ mod hooks {
 
     #[unsafe(no_mangle)]
     unsafe extern "C" fn __wrap__ZN2v88internal9StubCache10InitializeEv(cache: *mut c_void) {
+        give_way();
         if is_known(cache) {
             #[cfg(test)]
             super::MADE.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
