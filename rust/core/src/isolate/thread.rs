@@ -60,7 +60,6 @@ fn live(
         let mut engine = blank.settle(shared, mailbox, fetch)?;
         engine.replay().await?;
         limits::release_stack(shared.config.max_stack);
-        stock::restock(&shared.config);
         match &shared.config.bootstrap {
             Some(script) => {
                 shared.watch(ready);
@@ -70,6 +69,7 @@ fn live(
                 ready.answer(Ok(Value::Undefined));
             }
         }
+        stock::restock(&shared.config);
         let mut driver = Driver::new(engine);
         let panicked = std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| driver.poll(cx))) {
             Ok(ended) => ended.map(|()| None),
