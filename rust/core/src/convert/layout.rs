@@ -17,6 +17,10 @@ const NO_STRING: u16 = 0x80;
 const REPRESENTATION: u16 = 0x0F;
 const IN_PLACE: u16 = 0x08;
 
+/// Whether the layout was as it is known here, the last time.
+#[cfg(test)]
+pub(crate) static FOUND: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
+
 /// How V8's heap is laid out in this process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
@@ -81,6 +85,8 @@ impl Layout {
                 && number != plain
                 && other != plain
         };
+        #[cfg(test)]
+        FOUND.store(fits, std::sync::atomic::Ordering::Relaxed);
         fits.then_some(found)
     }
 

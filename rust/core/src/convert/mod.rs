@@ -17,5 +17,7 @@ pub mod wire;
 pub(crate) use exception::{describe, make_error};
 pub(crate) use from_v8::{arguments_from_v8, from_v8, from_v8_for, pack};
 pub use guard::shorten;
+#[cfg(all(test, target_pointer_width = "64", target_endian = "little"))]
+pub(crate) use layout::FOUND;
 pub(crate) use layout::Layout;
 pub(crate) use to_v8::{arguments_to_v8, string_to_v8, to_v8};

@@ -139,7 +139,21 @@ fn leave(_: i32) {}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::{leave, processor};
+    use super::{MAKING, TAKEN, go_apart, leave, processor};
+    use crate::room::tests::STARTS;
+
+    #[test]
+    fn two_that_make_isolates_are_on_two_processors() {
+        let _alone = STARTS.lock();
+        let first = go_apart();
+        let second = go_apart();
+        assert_eq!(first.0 == second.0, allowed().len() == 1);
+        assert_eq!(*TAKEN.lock(), [first.0, second.0]);
+        drop(first);
+        assert_eq!(*TAKEN.lock(), [second.0]);
+        drop(second);
+        assert!(TAKEN.lock().is_empty() && !MAKING.get());
+    }
 
     fn allowed() -> Vec<usize> {
         // SAFETY: a set of the size that is told.

@@ -159,6 +159,22 @@ mod tests {
         Ok(())
     }
 
+    #[cfg(all(target_pointer_width = "64", target_endian = "little"))]
+    #[test]
+    fn values_are_seen_where_v8_has_them() -> Result<(), Error> {
+        let _alone = STARTS.lock();
+        let queue = Arc::new(Queue::new()?);
+        let isolate = started(&queue)?;
+        let ticket = ticket(isolate.shared(), &queue);
+        let code = Value::text("Array.from({length: 200}, (_, i) => `item ${i}`)");
+        isolate.shared().submit(Arc::clone(&ticket), Command::Eval(Eval { code, filename: None }))?;
+        assert!(matches!(outcome(&queue, &ticket), Ok(Value::Wire(_))));
+        assert!(crate::convert::FOUND.load(std::sync::atomic::Ordering::Relaxed));
+        isolate.shared().close();
+        assert!(isolate.shared().wait_closed(Duration::from_secs(20)));
+        Ok(())
+    }
+
     #[test]
     fn hostile_73_a_panic_outside_every_operation_ends_the_isolate_and_is_told_to_all_who_wait() -> Result<(), Error> {
         let _alone = STARTS.lock();
