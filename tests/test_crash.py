@@ -50,6 +50,7 @@ EXPECTED = {
     "fork_in_host_call": Expected(),
     "fork_pool": Expected(),
     "console_runaway": Expected(seconds=120),
+    "results_under_change": Expected(seconds=120),
     "heap": Expected(seconds=240),
     "buffers": Expected(seconds=240),
     "huge_code": Expected(),

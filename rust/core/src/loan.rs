@@ -45,8 +45,8 @@ struct Desk {
     form: Form,
     address: usize,
     length: usize,
-    /// Keeps the memory of a buffer; of a string, a handle on the lender's stack does.
-    _store: Option<Store>,
+    /// Keeps the memory of a buffer until it was copied; of a string, a handle on the lender's stack does.
+    store: Mutex<Option<Store>>,
     standing: Mutex<Standing>,
     /// `standing` changed, or the last part was copied.
     changed: Condvar,
@@ -67,6 +67,8 @@ enum Standing {
     /// The reader wants it at this address.
     Wanted(usize),
     /// The isolate did not wait any longer.
+    Copying,
+    /// And has copied it.
     Copied(Vec<u8>),
     /// It was read, or nobody will.
     Over,
@@ -82,7 +84,7 @@ impl Loan {
             form,
             address: bytes.as_ptr() as usize,
             length: bytes.len(),
-            _store: store,
+            store: Mutex::new(store),
             standing: Mutex::new(Standing::Offered),
             changed: Condvar::new(),
             met: AtomicBool::new(false),
@@ -116,6 +118,7 @@ impl Loan {
     pub unsafe fn copy_to(self, target: *mut u8, spares: &Spares) -> bool {
         let desk = &*self.0;
         let mut standing = desk.standing.lock();
+        desk.changed.wait_while(&mut standing, |standing| matches!(standing, Standing::Copying));
         match std::mem::replace(&mut *standing, Standing::Wanted(target as usize)) {
             Standing::Copied(bytes) => {
                 *standing = Standing::Over;
@@ -139,9 +142,13 @@ impl Loan {
 impl Drop for Loan {
     fn drop(&mut self) {
         let mut standing = self.0.standing.lock();
-        if matches!(*standing, Standing::Offered) {
-            *standing = Standing::Over;
-            self.0.tell(standing);
+        match *standing {
+            Standing::Offered => {
+                *standing = Standing::Over;
+                self.0.tell(standing);
+            }
+            Standing::Copying => *standing = Standing::Over,
+            Standing::Wanted(_) | Standing::Copied(_) | Standing::Over => {}
         }
     }
 }
@@ -166,9 +173,17 @@ impl Lender {
         let mut standing = desk.standing.lock();
         match *standing {
             Standing::Offered => {
+                *standing = Standing::Copying;
+                drop(standing);
                 // SAFETY: what was lent is still there.
-                let bytes = unsafe { std::slice::from_raw_parts(desk.address as *const u8, desk.length) };
-                *standing = Standing::Copied(spares.copy(bytes));
+                let bytes = spares.copy(unsafe { std::slice::from_raw_parts(desk.address as *const u8, desk.length) });
+                let mut standing = desk.standing.lock();
+                if matches!(*standing, Standing::Copying) {
+                    *standing = Standing::Copied(bytes);
+                }
+                drop(standing);
+                desk.changed.notify_all();
+                drop(desk.store.lock().take());
                 false
             }
             Standing::Wanted(target) => {
@@ -177,7 +192,7 @@ impl Lender {
                 desk.finish();
                 true
             }
-            Standing::Copied(_) | Standing::Over => true,
+            Standing::Copying | Standing::Copied(_) | Standing::Over => true,
         }
     }
 }

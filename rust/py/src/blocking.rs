@@ -109,10 +109,7 @@ pub(crate) fn wait(
         let handled = match item {
             Item::Done(id, outcome) if id == ticket.id => break Ended::Done(outcome),
             Item::Pending(id) if id == ticket.id => break Ended::Pending,
-            Item::Part(id) if id == ticket.id => {
-                parts.take(py, ticket, shared);
-                Ok(())
-            }
+            Item::Part(id) if id == ticket.id => parts.take(py, ticket, shared),
             other => dispatch(py, other, bridge),
         };
         if let Err(error) = handled {
@@ -161,11 +158,7 @@ pub(crate) fn dispatch(py: Python<'_>, item: Item, bridge: Option<&Bound<'_, Loo
             None => stash(id, outcome),
         },
         // Of a blocking call further out on this thread, it is taken at its end.
-        Item::Part(id) => {
-            if let Some(bridge) = bridge {
-                LoopBridge::part(bridge, id);
-            }
-        }
+        Item::Part(id) => return bridge.map_or(Ok(()), |bridge| LoopBridge::part(bridge, id)),
         Item::Pending(_) => {}
         Item::Call(call) => return host::perform(py, call, bridge),
         Item::Abandon(calls) => host::abandon(py, calls),

@@ -263,10 +263,9 @@ impl LoopBridge {
     }
 
     /// Parts of an operation's value are there.
-    pub(crate) fn part(slf: &Bound<'_, Self>, id: OpId) {
-        if let Some(operation) = slf.get().operation(slf.py(), id) {
-            operation.get().take_parts(slf.py());
-        }
+    pub(crate) fn part(slf: &Bound<'_, Self>, id: OpId) -> PyResult<()> {
+        let operation = slf.get().operation(slf.py(), id);
+        operation.map_or(Ok(()), |operation| operation.get().take_parts(slf.py()))
     }
 
     /// An operation of this loop ended.
@@ -305,8 +304,14 @@ impl LoopBridge {
         }
         this.queue.arm();
         let found = slf.py().detach(|| this.spin.lock().until(|| this.queue.is_ready()));
-        // Still armed: nobody writes the descriptor while this thread takes what is there. It must not stay so, or nobody ever would.
-        let handled = if found { Self::dispatch_all(slf, std::iter::from_fn(|| this.queue.try_next()).take(BATCH)) } else { Ok(()) };
+        // Still armed: nobody writes the descriptor while this thread takes what is there. It must not stay so, or nobody ever would. A part is work enough.
+        let mut more = found;
+        let next = || {
+            let item = if more { this.queue.try_next() } else { None };
+            more = !matches!(item, Some(Item::Part(_)));
+            item
+        };
+        let handled = Self::dispatch_all(slf, std::iter::from_fn(next).take(BATCH));
         if this.queue.disarm() {
             return handled.and(Self::drain(slf));
         }

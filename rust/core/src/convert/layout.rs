@@ -57,6 +57,11 @@ impl Layout {
         if cfg!(not(all(target_pointer_width = "64", target_endian = "little"))) {
             return None;
         }
+        let small = v8::Integer::new(scope, -7).into();
+        if word(small) & 1 != 0 || word(small).cast_signed() >> 32 != -7 {
+            // Words are kept another way, and not to be followed.
+            return None;
+        }
         let numbers = [0.5, -1e300].map(|number| word(v8::Number::new(scope, number).into()));
         let text = v8::String::new_from_one_byte(scope, TEXT, v8::NewStringType::Normal)?;
         let null = v8::null(scope).into();
@@ -74,7 +79,6 @@ impl Layout {
             number,
             plain,
         };
-        let small = v8::Integer::new(scope, -7).into();
         let half = v8::Number::new(scope, 0.5).into();
         // SAFETY: as above, and nothing allocates while the text is compared.
         let fits = unsafe {

@@ -126,7 +126,8 @@ pub(super) fn string_value(
 fn may_lend(state: &State, length: usize) -> bool {
     /// Room that the notation takes for a buffer.
     const HEAD: usize = 16;
-    length >= loan::LEAST && length + HEAD <= state.shared.config.max_bytes && state.shared.lending.may()
+    // Rejections are told before the result is: their getters run, and may do as they like with what is lent.
+    length >= loan::LEAST && length + HEAD <= state.shared.config.max_bytes && !state.has_rejections() && state.shared.lending.may()
 }
 
 /// A large string that is a whole value, where it is.

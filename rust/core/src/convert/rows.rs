@@ -76,13 +76,14 @@ impl<'s> Walker<'s, '_> {
             }
             worth = self.batch(scope, array, batch, from, count, &mut way)?;
             from += count;
-            self.part();
+            self.part()?;
         }
         Ok(from)
     }
 
     /// Between two items of an array: sends ahead what is written, if the array is the whole value and somebody takes it in parts.
-    pub(super) fn part(&mut self) {
+    pub(super) fn part(&mut self) -> Walked {
+        self.reserve(0)?;
         if self.depth == 1
             && self.wire.bytes.len() >= PART
             && let Some(ticket) = self.ticket.filter(|ticket| ticket.takes_parts())
@@ -92,6 +93,7 @@ impl<'s> Walker<'s, '_> {
             self.room -= part.bytes.len();
             ticket.add_part(part);
         }
+        Ok(())
     }
 
     /// Writes the items that were read into `batch`, which are those of `array` from `from` on. False if the next ones may as well be asked for one by one.

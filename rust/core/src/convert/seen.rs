@@ -112,10 +112,10 @@ impl<'s> Seen<'s> {
                 return None;
             }
         };
-        let more = self.more.entry(hash).or_default();
-        let found = std::iter::once(&first).chain(&*more).map(|place| self.many[*place as usize]).find(|(other, _)| other.is(scope, met));
+        let more = self.more.get(&hash).into_iter().flatten();
+        let found = std::iter::once(&first).chain(more).map(|place| self.many[*place as usize]).find(|(other, _)| other.is(scope, met));
         if found.is_none() {
-            more.push(place);
+            self.more.entry(hash).or_default().push(place);
             self.many.push((met, next));
         }
         found.map(|(_, number)| number)

@@ -39,6 +39,11 @@ pub(super) unsafe extern "C" fn on_reject(message: v8::PromiseRejectMessage<'_>)
 }
 
 impl State {
+    /// Whether rejections wait to be told.
+    pub(crate) fn has_rejections(&self) -> bool {
+        !self.rejections.borrow().is_empty()
+    }
+
     /// The host looks at this promise itself.
     pub(crate) fn mark_handled(&self, promise: v8::Local<'_, v8::Promise>) {
         promise.mark_as_handled();

@@ -42,6 +42,7 @@ impl Drop for Place {
     }
 }
 
+#[cfg(all(target_os = "linux", jsrun_v8_hooks))]
 /// Others go first, if this thread makes an isolate ahead: nobody waits for it yet.
 pub(super) fn give_way() {
     if MAKING.get() {

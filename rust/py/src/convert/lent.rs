@@ -1,6 +1,8 @@
 //! Large results that an isolate lends: copied once, straight into the Python object.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+#[cfg(unix)]
+use std::sync::OnceLock;
 
 use jsrun_core::isolate::Shared;
 use jsrun_core::loan::{Form, Loan};
@@ -61,7 +63,10 @@ fn blank(py: Python<'_>, length: usize) -> PyResult<Option<(Bound<'_, PyAny>, *m
     let mut size = 0;
     // SAFETY: a live string. Of one that is all ASCII, the UTF-8 form is the characters themselves, where they are.
     let target = unsafe { ffi::PyUnicode_AsUTF8AndSize(text.as_ptr(), &raw mut size) };
-    Ok((!target.is_null() && size.cast_unsigned() == length).then_some((text, target.cast_mut())))
+    if target.is_null() {
+        return Err(PyErr::fetch(py));
+    }
+    Ok((size.cast_unsigned() == length).then_some((text, target.cast_mut())))
 }
 
 type UnicodeNew = unsafe extern "C" fn(ffi::Py_ssize_t, u32) -> *mut ffi::PyObject;
@@ -81,6 +86,5 @@ fn unicode_new() -> Option<UnicodeNew> {
 /// As above.
 #[cfg(not(unix))]
 fn unicode_new() -> Option<UnicodeNew> {
-    static NONE: OnceLock<Option<UnicodeNew>> = OnceLock::new();
-    *NONE.get_or_init(|| None)
+    None
 }

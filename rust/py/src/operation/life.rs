@@ -13,7 +13,7 @@ use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
 
 use crate::bridge::{LoopBridge, Woken};
-use crate::caller::{Caller, KeepAlive, chain_of, passing_exception, start_pending};
+use crate::caller::{Caller, KeepAlive, chain_of, is_exit, passing_exception, start_pending};
 use crate::convert::{Parts, Pending, to_py};
 use crate::errors::to_exception;
 use crate::table;
@@ -66,7 +66,7 @@ impl Operation {
             retrieved: false,
             started: None,
             watched: None,
-            parts: Parts::default(),
+            parts: Some(Parts::default()),
         };
         let shared = Arc::clone(&caller.shared);
         Bound::new(
@@ -136,16 +136,19 @@ impl Operation {
         Ok(())
     }
 
-    /// Parts of the value are there. Runs on the loop's thread.
-    pub(crate) fn take_parts(&self, py: Python<'_>) {
+    /// Parts of the value are there. Runs on the loop's thread. What is meant to end the program goes on; other errors are the value's.
+    pub(crate) fn take_parts(&self, py: Python<'_>) -> PyResult<()> {
         let (ticket, mut parts) = {
             let mut inner = self.inner.lock();
-            let Some(ticket) = inner.ticket.clone().filter(|_| !inner.cancelled) else { return };
-            (ticket, std::mem::take(&mut inner.parts))
+            let Some(ticket) = inner.ticket.clone().filter(|_| !inner.cancelled) else { return Ok(()) };
+            // Where a signal handler came in between, whoever was at it takes these as well.
+            let Some(parts) = inner.parts.take() else { return Ok(()) };
+            (ticket, parts)
         };
         // Conversion may run Python code: not under the lock.
-        parts.take(py, &ticket, &self.shared);
-        self.inner.lock().parts = parts;
+        let taken = parts.take(py, &ticket, &self.shared);
+        self.inner.lock().parts = Some(parts);
+        taken.or_else(|error| if is_exit(error.value(py).as_any()) { Err(error) } else { Ok(()) })
     }
 
     /// The isolate answered. Runs on the loop's thread.
@@ -166,14 +169,19 @@ impl Operation {
             if let (Some(started), Some(bridge)) = (inner.started, &inner.bridge) {
                 bridge.get().learn(started.elapsed());
             }
-            let dropped = std::mem::replace(&mut inner.phase, phase);
+            // Nobody gets the value of what was cancelled.
+            let (phase, unwanted) =
+                if inner.cancelled { (Phase::Ended(Err(Error::Cancelled)), Some((phase, inner.parts.take()))) } else { (phase, None) };
+            let dropped = (std::mem::replace(&mut inner.phase, phase), unwanted);
             let bridge = inner.bridge.as_ref().map(|bridge| bridge.clone_ref(py));
             (std::mem::take(&mut inner.callbacks), bridge, dropped)
         };
         drop(dropped);
         if lent {
-            // The isolate waits to be read.
+            // The isolate waits to be read; nobody has seen it for that.
+            let seen = this.inner.lock().retrieved;
             drop(this.outcome(py));
+            this.inner.lock().retrieved = seen;
         }
         let Some(bridge) = bridge else { return };
         for (callback, context) in callbacks {
@@ -249,12 +257,15 @@ impl Operation {
                 Phase::Unstarted(..) | Phase::Running => {
                     return Err(invalid_state(py, "Result is not set."));
                 }
+                Phase::Ended(_) if inner.parts.is_none() => {
+                    return Err(invalid_state(py, "Result is being made."));
+                }
                 Phase::Ended(_) => {}
             }
             // Conversion may run Python code: not under the lock.
             let raw = std::mem::replace(&mut inner.phase, Phase::Running);
             let ticket = if matches!(raw, Phase::Ended(Ok(Value::Wire(_)))) { inner.ticket.clone() } else { None };
-            (raw, std::mem::take(&mut inner.parts), ticket)
+            (raw, inner.parts.take().unwrap_or_default(), ticket)
         };
         let Phase::Ended(outcome) = raw else { unreachable!("checked above") };
         let known = match outcome {

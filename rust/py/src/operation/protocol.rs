@@ -224,6 +224,9 @@ impl Operation {
             visit.call(callback)?;
             visit.call(context)?;
         }
+        if let Some(parts) = &inner.parts {
+            parts.traverse(&visit)?;
+        }
         visit.call(&inner.bridge)?;
         visit.call(&inner.thrown)?;
         if let Some(locals) = &inner.locals {
@@ -239,7 +242,8 @@ impl Operation {
             let mut inner = self.inner.lock();
             inner.retrieved = true;
             let phase = std::mem::replace(&mut inner.phase, Phase::Running);
-            (phase, std::mem::take(&mut inner.callbacks), inner.bridge.take(), inner.thrown.take(), inner.locals.take())
+            let rest = (inner.bridge.take(), inner.thrown.take(), inner.locals.take(), inner.parts.take());
+            (phase, std::mem::take(&mut inner.callbacks), rest)
         };
         drop(parts);
     }

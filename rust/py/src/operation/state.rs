@@ -52,8 +52,8 @@ pub(super) struct Inner {
     pub(super) started: Option<Instant>,
     /// Somebody wants to hear of its end.
     pub(super) watched: Option<Box<Watched>>,
-    /// What there is of its value.
-    pub(super) parts: Parts,
+    /// What there is of its value; none while something is added to it.
+    pub(super) parts: Option<Parts>,
 }
 
 /// Where an operation was started.
