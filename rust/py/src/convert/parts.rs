@@ -40,17 +40,9 @@ struct Array {
 }
 
 impl Parts {
-    /// Converts what has come, and what comes meanwhile. An error is the value's as well, when that is asked for.
+    /// Converts what has come: what comes meanwhile has its turn later. An error is the value's as well, when that is asked for.
     pub(crate) fn take(&mut self, py: Python<'_>, ticket: &Ticket, shared: &Arc<Shared>) -> PyResult<()> {
-        loop {
-            let parts = ticket.take_parts();
-            if parts.is_empty() {
-                return Ok(());
-            }
-            for part in parts {
-                self.add(py, part, shared)?;
-            }
-        }
+        ticket.take_parts().into_iter().try_for_each(|part| self.add(py, part, shared))
     }
 
     /// The whole value, whose last part is `last`.

@@ -141,7 +141,7 @@ impl Operation {
         let (ticket, mut parts) = {
             let mut inner = self.inner.lock();
             let Some(ticket) = inner.ticket.clone().filter(|_| !inner.cancelled) else { return Ok(()) };
-            // Where a signal handler came in between, whoever was at it takes these as well.
+            // Where a signal handler came in between, these are left for the end.
             let Some(parts) = inner.parts.take() else { return Ok(()) };
             (ticket, parts)
         };
