@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -220,6 +220,23 @@ def background(work: Callable[[], object], seconds: float = 30.0) -> Iterator[th
     yield thread
     thread.join(seconds * SLOWNESS)
     assert not thread.is_alive(), "the thread did not end"
+
+
+def in_threads(work: Callable[[], object], count: int = 4, seconds: float = 30.0) -> None:
+    """`work` in threads of their own, all at once and within bounded time; what one of them raises goes on."""
+    failures: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            work()
+        except BaseException as error:
+            failures.append(error)
+
+    with ExitStack() as running:
+        for _ in range(count):
+            running.enter_context(background(body, seconds))
+    if failures:
+        raise failures[0]
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 5.0) -> None:

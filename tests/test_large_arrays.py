@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from modes import Js
+from modes import Js, background, in_threads
 
 from jsrun import ConversionError, JavaScriptTimeout, JsFunction, Runtime, RuntimeClosed, RuntimeTerminated
 
@@ -211,19 +211,12 @@ def test_its_runtime_ends_meanwhile(runtimes: MakeRuntime, end: str) -> None:
 
 def test_threads_ask_for_it_at_once(rt: Runtime) -> None:
     rt.eval(f"globalThis.all = {ROWS}; 0")
-    wrong: list[object] = []
 
     def ask() -> None:
         for _ in range(5):
-            if rt.eval("all") != EXPECTED:
-                wrong.append(threading.get_ident())
+            assert rt.eval("all") == EXPECTED
 
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    in_threads(ask)
 
 
 def test_nobody_sees_a_list_with_empty_places(rt: Runtime) -> None:
@@ -239,11 +232,9 @@ def test_nobody_sees_a_list_with_empty_places(rt: Runtime) -> None:
                         assert item is not None
             time.sleep(0)
 
-    walker = threading.Thread(target=walk)
-    walker.start()
-    try:
-        for _ in range(15):
-            assert rt.eval("all")[-1] == [COUNT - 1, {"id": COUNT - 1}]
-    finally:
-        done.set()
-        walker.join()
+    with background(walk):
+        try:
+            for _ in range(15):
+                assert rt.eval("all")[-1] == [COUNT - 1, {"id": COUNT - 1}]
+        finally:
+            done.set()

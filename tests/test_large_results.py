@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from modes import Js
+from modes import Js, background, in_threads
 
 from jsrun import ConversionError, JavaScriptTimeout, Runtime, RuntimeClosed
 
@@ -192,19 +192,13 @@ def test_a_closed_loop_keeps_nobody(rt: Runtime) -> None:
 def test_threads_read_one_runtime(rt: Runtime) -> None:
     rt.eval(f"globalThis.kept = {BYTES}; globalThis.text = {TEXT}; 0")
     text = rt.eval("text")
-    wrong: list[object] = []
 
     def read() -> None:
         for _ in range(20):
-            if rt.eval("kept") != pattern() or rt.eval("text") != text:
-                wrong.append(threading.get_ident())
+            assert rt.eval("kept") == pattern()
+            assert rt.eval("text") == text
 
-    threads = [threading.Thread(target=read) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    in_threads(read)
 
 
 def test_a_thread_that_computes_delays_nothing_for_ever(rt: Runtime) -> None:
@@ -215,14 +209,12 @@ def test_a_thread_that_computes_delays_nothing_for_ever(rt: Runtime) -> None:
         while not done.is_set():
             sum(range(1000))
 
-    thread = threading.Thread(target=compute)
-    thread.start()
-    try:
-        for _ in range(10):
-            assert rt.eval("kept") == pattern()
-    finally:
-        done.set()
-        thread.join()
+    with background(compute):
+        try:
+            for _ in range(10):
+                assert rt.eval("kept") == pattern()
+        finally:
+            done.set()
 
 
 def test_closing_meanwhile_ends_both(runtimes: MakeRuntime) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gc
 import sys
-import threading
 from collections.abc import Callable
 
 import pytest
-from modes import Js
+from modes import Js, in_threads
 
 from jsrun import ConversionError, HeapLimitExceeded, Runtime
 
@@ -125,19 +124,14 @@ def test_when_buffers_have_no_room_at_all_large_values_are_copied_or_refused(run
 def test_one_string_in_many_runtimes_on_many_threads(runtimes: MakeRuntime) -> None:
     whole = text("shared")
     before = sys.getrefcount(whole)
-    wrong: list[object] = []
 
     def use() -> None:
         with Runtime() as rt:
             size = rt.eval("(s) => s.slice(0, 6) + s.length")
-            wrong.extend(answer for answer in (size(whole) for _ in range(50)) if answer != f"shared{SIZE}")
+            for _ in range(50):
+                assert size(whole) == f"shared{SIZE}"
 
-    threads = [threading.Thread(target=use) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+    in_threads(use)
     settle(runtimes)
     assert sys.getrefcount(whole) == before
 

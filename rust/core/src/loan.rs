@@ -233,10 +233,7 @@ impl Desk {
     /// Waits until the other one has copied its last part.
     fn finish(&self) {
         if !Spin::default().until(|| self.left.load(Ordering::Acquire) == 0) {
-            let mut standing = self.standing.lock();
-            while self.left.load(Ordering::Acquire) != 0 {
-                self.changed.wait(&mut standing);
-            }
+            self.changed.wait_while(&mut self.standing.lock(), |_| self.left.load(Ordering::Acquire) != 0);
         }
     }
 }

@@ -332,7 +332,7 @@ impl<'s, 'a> Walker<'s, 'a> {
             let step = || Step::Index(index as usize);
             let item = self.read(scope, |scope| array.get_index(scope, index)).map_err(|f| f.at(step()))?;
             self.value(scope, item, Some(array.into())).map_err(|f| f.at(step()))?;
-            self.part()?;
+            self.part();
         }
         Ok(())
     }

@@ -76,14 +76,13 @@ impl<'s> Walker<'s, '_> {
             }
             worth = self.batch(scope, array, batch, from, count, &mut way)?;
             from += count;
-            self.part()?;
+            self.part();
         }
         Ok(from)
     }
 
     /// Between two items of an array: sends ahead what is written, if the array is the whole value and somebody takes it in parts.
-    pub(super) fn part(&mut self) -> Walked {
-        self.reserve(0)?;
+    pub(super) fn part(&mut self) {
         if self.depth == 1
             && self.wire.bytes.len() >= PART
             && let Some(ticket) = self.ticket.filter(|ticket| ticket.takes_parts())
@@ -93,7 +92,6 @@ impl<'s> Walker<'s, '_> {
             self.room -= part.bytes.len();
             ticket.add_part(part);
         }
-        Ok(())
     }
 
     /// Writes the items that were read into `batch`, which are those of `array` from `from` on. False if the next ones may as well be asked for one by one.
@@ -108,6 +106,8 @@ impl<'s> Walker<'s, '_> {
     ) -> Result<bool, Box<Failure>> {
         let Cells { cells, texts } = self.cells(scope, batch, count, way.trials > 0);
         if way.runs && self.run(&cells) {
+            // There was room for all as the array began, before others took some.
+            self.reserve(0)?;
             return Ok(true);
         }
         let others = cells.iter().filter(|cell| matches!(cell, Cell::Other)).count();

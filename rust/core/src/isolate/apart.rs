@@ -5,8 +5,6 @@ use std::cell::Cell;
 
 use parking_lot::Mutex;
 
-use crate::spin;
-
 /// The processors on which isolates are being made.
 static TAKEN: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
@@ -42,11 +40,11 @@ impl Drop for Place {
     }
 }
 
-#[cfg(all(target_os = "linux", jsrun_v8_hooks))]
 /// Others go first, if this thread makes an isolate ahead: nobody waits for it yet.
+#[cfg(all(target_os = "linux", jsrun_v8_hooks))]
 pub(super) fn give_way() {
     if MAKING.get() {
-        spin::give_way();
+        crate::spin::give_way();
     }
 }
 

@@ -179,9 +179,7 @@ impl Operation {
         drop(dropped);
         if lent {
             // The isolate waits to be read; nobody has seen it for that.
-            let seen = this.inner.lock().retrieved;
-            drop(this.outcome(py));
-            this.inner.lock().retrieved = seen;
+            drop(this.known(py, false));
         }
         let Some(bridge) = bridge else { return };
         for (callback, context) in callbacks {
@@ -243,11 +241,16 @@ impl Operation {
         matches!(self.inner.lock().phase, Phase::Ended(_) | Phase::Known(_))
     }
 
-    /// The outcome, converted when first asked for.
+    /// The outcome, for somebody who wants to see it.
     pub(super) fn outcome(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.known(py, true)
+    }
+
+    /// The outcome, converted when first asked for; whether somebody sees it.
+    fn known(&self, py: Python<'_>, seen: bool) -> PyResult<Py<PyAny>> {
         let (raw, parts, ticket) = {
             let mut inner = self.inner.lock();
-            inner.retrieved = true;
+            inner.retrieved |= seen;
             if inner.cancelled {
                 return Err(cancelled(py));
             }
