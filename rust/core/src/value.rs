@@ -211,6 +211,11 @@ impl Value {
         Self::Wire(Box::new(Wire { bytes: notation, handles: Vec::new() }))
     }
 
+    /// Whether the host makes an object of it from this alone: nothing is looked up, read or called.
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Self::Null | Self::Bool(_) | Self::Number(_) | Self::Latin1(_))
+    }
+
     /// Rough size in bytes, for budgets and statistics.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -34,10 +34,9 @@ const LONGEST_RUN: Duration = Duration::from_micros(500);
 #[pyclass(frozen, weakref, module = "jsrun._jsrun")]
 pub(crate) struct LoopBridge {
     queue: Arc<Queue>,
-    /// Awaited operations in flight.
-    ops: Mutex<ByNumber<OpId, Py<Operation>>>,
-    /// Weak reference to the loop: the loop owns the bridge, not the other way round.
-    event_loop: Py<PyAny>,
+    in_flight: Mutex<InFlight>,
+    /// The loop owns the bridge, not the other way round.
+    event_loop: Py<PyWeakrefReference>,
     spin: Mutex<Spin>,
     /// Since when awaits have finished without suspending.
     run_since: Mutex<Option<Instant>>,
@@ -53,6 +52,14 @@ pub(crate) struct LoopBridge {
     woken: Mutex<VecDeque<Woken>>,
     /// The loop is to call `flush` in its next turn.
     flushing: AtomicBool,
+}
+
+/// Awaited operations.
+#[derive(Default)]
+struct InFlight {
+    ops: ByNumber<OpId, Py<Operation>>,
+    /// The last one that had no other beside it when it began, and when that was: only such tell how long an answer takes.
+    alone: Option<(OpId, Instant)>,
 }
 
 /// A callback of an operation that ended.
@@ -71,10 +78,10 @@ thread_local! {
 impl LoopBridge {
     #[new]
     fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let event_loop = event_loop.py().import("weakref")?.call_method1("ref", (event_loop,))?.unbind();
+        let event_loop = PyWeakrefReference::new(event_loop)?.unbind();
         Ok(Self {
             queue: Arc::new(Queue::new().map_err(|error| no_descriptor(&error))?),
-            ops: Mutex::default(),
+            in_flight: Mutex::default(),
             event_loop,
             spin: Mutex::default(),
             run_since: Mutex::default(),
@@ -138,8 +145,8 @@ impl LoopBridge {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Some(ops) = self.ops.try_lock() {
-            for operation in ops.values() {
+        if let Some(in_flight) = self.in_flight.try_lock() {
+            for operation in in_flight.ops.values() {
                 visit.call(operation)?;
             }
         }
@@ -163,7 +170,7 @@ impl LoopBridge {
             return;
         }
         let items = self.queue.close();
-        let ops = std::mem::take(&mut *self.ops.lock());
+        let ops = std::mem::take(&mut *self.in_flight.lock());
         let woken = std::mem::take(&mut *self.woken.lock());
         drop((items, ops, woken));
     }
@@ -177,7 +184,7 @@ impl LoopBridge {
         }
         let py = slf.py();
         let keywords = [("context", imports::CONTEXT.get(py)?.call0()?)].into_py_dict(py)?;
-        slf.get().event_loop(py)?.call_method(intern!(py, "call_soon"), (slf.getattr(method)?,), Some(&keywords))?;
+        slf.get().event_loop(py).call_method(intern!(py, "call_soon"), (slf.getattr(method)?,), Some(&keywords))?;
         asked.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -186,7 +193,7 @@ impl LoopBridge {
     pub(crate) fn wake(slf: &Bound<'_, Self>, one: Woken) -> PyResult<()> {
         let this = slf.get();
         if !this.flushing.load(Ordering::Relaxed) {
-            let event_loop = this.event_loop(slf.py())?;
+            let event_loop = this.event_loop(slf.py());
             if event_loop.call_method0(intern!(slf.py(), "get_debug"))?.is_truthy()? {
                 // It times what it calls: there each is called by itself.
                 return one.schedule(&event_loop);
@@ -208,7 +215,7 @@ impl LoopBridge {
         let last = LAST.with_borrow(|last| last.as_ref().map(|last| last.clone_ref(py)));
         if let Some(bridge) = last.and_then(|last| last.bind(py).upgrade_as::<Self>().ok().flatten())
             && !event_loop.is_none()
-            && bridge.get().event_loop(py)?.is(event_loop)
+            && bridge.get().event_loop(py).is(event_loop)
             && !bridge.get().queue.is_closed()
         {
             return Ok(bridge);
@@ -229,14 +236,14 @@ impl LoopBridge {
         &self.queue
     }
 
-    /// The loop, unless it is gone.
-    pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.event_loop.bind(py).call0()
+    /// The loop; `None` if it is gone.
+    pub(crate) fn event_loop<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        self.event_loop.bind(py).upgrade().unwrap_or_else(|| py.None().into_bound(py))
     }
 
     /// Whether no operation is in flight.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.ops.lock().is_empty()
+        self.in_flight.lock().ops.is_empty()
     }
 
     /// Makes this loop the isolate's home, if it has none.
@@ -248,18 +255,22 @@ impl LoopBridge {
 
     /// Notes that `operation` waits.
     pub(crate) fn expect(&self, id: OpId, operation: Py<Operation>) {
-        self.ops.lock().insert(id, operation);
+        let mut in_flight = self.in_flight.lock();
+        if in_flight.ops.is_empty() {
+            in_flight.alone = Some((id, Instant::now()));
+        }
+        in_flight.ops.insert(id, operation);
     }
 
     /// The operation's outcome went another way.
     pub(crate) fn forget(&self, id: OpId) {
-        let operation = self.ops.lock().remove(&id);
+        let operation = self.in_flight.lock().ops.remove(&id);
         drop(operation);
     }
 
     /// The awaited operation with this number.
     pub(crate) fn operation(&self, py: Python<'_>, id: OpId) -> Option<Py<Operation>> {
-        self.ops.lock().get(&id).map(|operation| operation.clone_ref(py))
+        self.in_flight.lock().ops.get(&id).map(|operation| operation.clone_ref(py))
     }
 
     /// Parts of an operation's value are there.
@@ -270,7 +281,12 @@ impl LoopBridge {
 
     /// An operation of this loop ended.
     pub(crate) fn done(slf: &Bound<'_, Self>, id: OpId, outcome: Result<Value, Error>) {
-        let operation = slf.get().ops.lock().remove(&id);
+        let (operation, since) = {
+            let mut in_flight = slf.get().in_flight.lock();
+            let since = in_flight.alone.take_if(|(alone, _)| *alone == id).map(|(_, since)| since);
+            (in_flight.ops.remove(&id), since)
+        };
+        since.inspect(|since| slf.get().spin.lock().learn(since.elapsed()));
         match operation {
             Some(operation) => Operation::complete(operation.bind(slf.py()), outcome),
             None => blocking::stash(id, outcome),
@@ -292,7 +308,7 @@ impl LoopBridge {
     /// enough, and never often enough in a row, to keep the loop from its other work.
     pub(crate) fn glance(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
-        if this.crowded.load(Ordering::Relaxed) || this.ops.lock().len() != 1 {
+        if this.crowded.load(Ordering::Relaxed) || this.in_flight.lock().ops.len() != 1 {
             return Ok(());
         }
         {
@@ -348,11 +364,6 @@ impl LoopBridge {
         let this = slf.get();
         if this.is_quiet() { Ok(()) } else { Self::call_soon(slf, &this.looking, intern!(slf.py(), "look")) }
     }
-
-    /// Tells the spin how long an answer took after all.
-    pub(crate) fn learn(&self, waited: Duration) {
-        self.spin.lock().learn(waited);
-    }
 }
 
 impl Woken {
@@ -366,7 +377,7 @@ impl Woken {
                 let told = PyDict::new(py);
                 told.set_item("message", format!("Exception in callback {}", callback.bind(py).repr()?))?;
                 told.set_item("exception", error)?;
-                bridge.get().event_loop(py)?.call_method1("call_exception_handler", (told,)).map(drop)
+                bridge.get().event_loop(py).call_method1("call_exception_handler", (told,)).map(drop)
             }
             Ok(_) => Ok(()),
         }

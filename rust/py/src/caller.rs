@@ -19,7 +19,6 @@ use crate::convert::{Parts, Pending, to_py};
 use crate::errors::to_exception;
 use crate::isolate::Isolate;
 use crate::operation::Operation;
-use crate::watch::Watch;
 use crate::{host, imports, table};
 
 /// Who asks for an operation.
@@ -39,16 +38,6 @@ impl KeepAlive {
     /// Holds the isolate behind `shared`.
     pub(crate) fn new(py: Python<'_>, shared: &Shared) -> Self {
         Self(Mutex::new(table::isolate(py, shared).map(Bound::unbind)))
-    }
-
-    /// Holds this one.
-    pub(crate) fn of(isolate: &Bound<'_, Isolate>) -> Self {
-        Self(Mutex::new(Some(isolate.clone().unbind())))
-    }
-
-    /// What is to be told of the isolate's operations, if something is.
-    pub(crate) fn watch(&self) -> Option<Arc<Watch>> {
-        self.0.lock().as_ref().and_then(|isolate| isolate.get().watch().cloned())
     }
 
     /// Lets go.
@@ -153,7 +142,7 @@ pub(crate) fn call_from_loop<'py>(
     let caller = Caller { shared: Arc::clone(shared), timeouts, what: "call" };
     let (operation, ticket) = Operation::adopt(py, caller, bridge)?;
     ticket.tell_pending();
-    Operation::watch(&operation, &command);
+    operation.get().watch(py, &command);
     start_pending(py, pending, Some(bridge), shared)?;
     let result = match shared.submit(Arc::clone(&ticket), command) {
         Ok(()) => match blocking::wait(py, shared, &ticket, &mut Parts::default(), Some(bridge)) {

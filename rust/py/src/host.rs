@@ -13,6 +13,7 @@ use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3_async_runtimes::TaskLocals;
 
 use crate::bridge::LoopBridge;
 use crate::caller::{is_exit, start_pending};
@@ -107,10 +108,10 @@ pub(crate) fn start<'py>(
     shared: &Arc<Shared>,
     work: (Option<Bound<'py, PyAny>>, Bound<'py, PyAny>),
 ) -> PyResult<()> {
-    let event_loop = place.map(|bridge| bridge.get().event_loop(py)).transpose()?;
+    let event_loop = place.map_or_else(|| py.None().into_bound(py), |bridge| bridge.get().event_loop(py));
     let context = match context {
         Some(context) => context.call_method0(intern!(py, "copy"))?,
-        None => imports::COPY_CONTEXT.get(py)?.call0()?,
+        None => TaskLocals::new(event_loop.clone()).copy_context(py)?.context(py),
     };
     let place = place.map(|bridge| bridge.clone().unbind());
     let answer = Bound::new(py, Answer { shared: Arc::clone(shared), call, answered: AtomicBool::new(false), place })?;

@@ -19,7 +19,7 @@ use pyo3::types::PyDict;
 
 use crate::blocking::{self, Ended};
 use crate::bridge::LoopBridge;
-use crate::caller::{Caller, KeepAlive, chain_of, finish, run_blocking, start_pending};
+use crate::caller::{Caller, chain_of, finish, run_blocking, start_pending};
 use crate::convert::{Parts, Pending, from_py};
 use crate::errors::to_exception;
 use crate::folder::PackageFolder;
@@ -185,7 +185,7 @@ impl Isolate {
         let command = Self::eval_command(code, filename)?;
         let shared = Arc::clone(&slf.get().shared);
         let caller = Caller { shared, timeouts: timeout::both(timeout, cpu_timeout)?, what: "eval_async" };
-        Operation::create_for(KeepAlive::of(slf), code.py(), caller, command, Pending::new())
+        Operation::create_for(Some(slf.clone()), code.py(), caller, command, Pending::new())
     }
 
     #[pyo3(signature = (specifier, timeout, cpu_timeout))]

@@ -132,9 +132,4 @@ impl<T, S: Signal> Handover<T, S> {
         self.len.store(0, Ordering::Release);
         items.map(Vec::from).unwrap_or_default()
     }
-
-    /// Whether [`Handover::close`] was called.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.items.lock().is_none()
-    }
 }

@@ -8,6 +8,8 @@ use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crossbeam_utils::CachePadded;
+
 use super::handover::{Handover, Signal};
 use super::wake::Wake;
 use crate::reply::Item;
@@ -23,8 +25,8 @@ pub(crate) fn open_queues() -> usize {
 /// A multi-producer queue with one wake-up descriptor.
 #[derive(Debug)]
 pub struct Queue {
-    /// The items, and the consumer's descriptor.
-    items: Handover<Item, Wake>,
+    /// The items, and the consumer's descriptor. Apart: producers write here, and the consumer reads the rest.
+    items: CachePadded<Handover<Item, Wake>>,
     /// Blocking calls that keep the queue's event loop from running at this moment.
     blockers: AtomicUsize,
     /// It counts as open.
@@ -56,7 +58,7 @@ impl Queue {
     /// # Errors
     /// The operating system's, when no descriptor is left.
     pub fn new() -> io::Result<Self> {
-        let items = Handover::new(Wake::new()?);
+        let items = CachePadded::new(Handover::new(Wake::new()?));
         OPEN.fetch_add(1, Ordering::Relaxed);
         Ok(Self { items, blockers: AtomicUsize::new(0), open: AtomicBool::new(true) })
     }
@@ -141,14 +143,15 @@ impl Queue {
     }
 
     fn uncount(&self) {
-        if self.open.swap(false, Ordering::Relaxed) {
+        if self.open.swap(false, Ordering::AcqRel) {
             OPEN.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
     /// Whether [`Queue::close`] was called.
     pub fn is_closed(&self) -> bool {
-        self.items.is_closed()
+        // Not the items' lock: producers have it all the time.
+        !self.open.load(Ordering::Acquire)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use crossbeam_utils::CachePadded;
 use deno_core::v8;
 use parking_lot::{Condvar, Mutex};
 
@@ -34,8 +35,8 @@ pub struct Shared {
     mailbox: flume::Sender<Message>,
     /// Receiving end, to throw late messages away once the isolate is gone.
     leftovers: flume::Receiver<Message>,
-    /// Messages sent and not taken, for a look without the mailbox's lock.
-    mail: AtomicUsize,
+    /// Messages sent and not taken, for a look without the mailbox's lock. Apart: all write it.
+    mail: CachePadded<AtomicUsize>,
     /// Why the isolate accepts nothing any more.
     stopped: CauseCell,
     /// `close()` was called: the thread ends.
@@ -82,7 +83,7 @@ impl Shared {
             config,
             mailbox,
             leftovers: receiver.clone(),
-            mail: AtomicUsize::new(0),
+            mail: CachePadded::default(),
             stopped: CauseCell::default(),
             closing: AtomicBool::new(false),
             finished: Mutex::new(false),

@@ -1,44 +1,46 @@
 //! From the call to the outcome: starting, completing, converting, one step of `await`.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
 
 use jsrun_core::commands::Command;
 use jsrun_core::error::Error;
 use jsrun_core::reply::{Cause, Ticket};
 use jsrun_core::value::Value;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
 
 use crate::bridge::{LoopBridge, Woken};
-use crate::caller::{Caller, KeepAlive, chain_of, is_exit, passing_exception, start_pending};
+use crate::caller::{Caller, finish, is_exit, passing_exception, start_pending};
 use crate::convert::{Parts, Pending, to_py};
 use crate::errors::to_exception;
+use crate::isolate::Isolate;
 use crate::table;
 use crate::watch::Watched;
 
-use super::state::{Inner, Locals, Operation, Phase, again, cancelled, invalid_state};
+use super::state::{Begun, Inner, Operation, Phase, again, cancelled, invalid_state};
 
 impl Operation {
     /// Makes an operation and starts it if a loop runs.
     pub(crate) fn create<'py>(py: Python<'py>, caller: Caller, command: Command, pending: Pending) -> PyResult<Bound<'py, Self>> {
-        Self::create_for(KeepAlive::new(py, &caller.shared), py, caller, command, pending)
+        Self::create_for(table::isolate(py, &caller.shared), py, caller, command, pending)
     }
 
     /// The same, by somebody who has the isolate's object at hand.
     pub(crate) fn create_for<'py>(
-        isolate: KeepAlive,
+        isolate: Option<Bound<'py, Isolate>>,
         py: Python<'py>,
         caller: Caller,
         command: Command,
         pending: Pending,
     ) -> PyResult<Bound<'py, Self>> {
         let Some(bridge) = LoopBridge::of_running_or_none(py)? else {
-            return Self::unstarted(py, isolate, caller, Phase::Unstarted(Box::new(command), pending));
+            let phase = Phase::Unstarted(Box::new(command), pending);
+            return Bound::new(py, Self::new(isolate, caller, phase, OnceLock::new()));
         };
-        let slf = Self::unstarted(py, isolate, caller, Phase::Running)?;
+        let begun = Begun::new(&caller, &bridge)?;
+        let slf = Self::running(isolate, caller, &bridge, begun)?;
         Self::submit(&slf, &bridge, command, pending).inspect_err(|_| Self::mark_seen(&slf))?;
         Ok(slf)
     }
@@ -49,66 +51,45 @@ impl Operation {
         caller: Caller,
         bridge: &Bound<'py, LoopBridge>,
     ) -> PyResult<(Bound<'py, Self>, Arc<Ticket>)> {
-        let slf = Self::unstarted(py, KeepAlive::new(py, &caller.shared), caller, Phase::Running)?;
-        let ticket = Self::begin(&slf, bridge)?;
-        Ok((slf, ticket))
+        let isolate = table::isolate(py, &caller.shared);
+        let begun = Begun::new(&caller, bridge)?;
+        let ticket = Arc::clone(&begun.ticket);
+        Ok((Self::running(isolate, caller, bridge, begun)?, ticket))
     }
 
-    fn unstarted(py: Python<'_>, isolate: KeepAlive, caller: Caller, phase: Phase) -> PyResult<Bound<'_, Self>> {
+    /// One that the loop waits for: from here on the ticket's answer comes back.
+    fn running<'py>(
+        isolate: Option<Bound<'py, Isolate>>,
+        caller: Caller,
+        bridge: &Bound<'py, LoopBridge>,
+        begun: Begun,
+    ) -> PyResult<Bound<'py, Self>> {
+        let id = begun.ticket.id;
+        let slf = Bound::new(bridge.py(), Self::new(isolate, caller, Phase::Running, OnceLock::from(begun)))?;
+        bridge.get().expect(id, slf.clone().unbind());
+        Ok(slf)
+    }
+
+    fn new(isolate: Option<Bound<'_, Isolate>>, caller: Caller, phase: Phase, begun: OnceLock<Begun>) -> Self {
         let inner = Inner {
             phase,
             callbacks: Vec::new(),
-            bridge: None,
-            locals: None,
-            ticket: None,
+            isolate: isolate.map(Bound::unbind),
             cancelled: false,
             thrown: None,
             retrieved: false,
-            started: None,
             watched: None,
             parts: Some(Parts::default()),
         };
-        let shared = Arc::clone(&caller.shared);
-        Bound::new(
-            py,
-            Self {
-                shared,
-                isolate,
-                caller,
-                yielded: AtomicBool::new(false),
-                future_blocking: AtomicBool::new(false),
-                inner: Mutex::new(inner),
-            },
-        )
-    }
-
-    /// Registers with the loop: from here on the ticket's answer comes back.
-    fn begin(slf: &Bound<'_, Self>, bridge: &Bound<'_, LoopBridge>) -> PyResult<Arc<Ticket>> {
-        let py = slf.py();
-        let this = slf.get();
-        table::sweep(py, &this.shared);
-        let queue = Arc::clone(bridge.get().queue());
-        let ticket = this.shared.ticket(queue, false, this.caller.timeouts, chain_of(py, &this.shared)?);
-        let locals = Locals::capture(py, bridge.get().event_loop(py)?)?;
-        {
-            let mut inner = this.inner.lock();
-            inner.bridge = Some(bridge.clone().unbind());
-            inner.locals = Some(locals);
-            inner.ticket = Some(Arc::clone(&ticket));
-            // Only one that is alone tells how long an answer takes.
-            inner.started = bridge.get().is_quiet().then(Instant::now);
-        }
-        bridge.get().offer_as_home(&this.shared);
-        bridge.get().expect(ticket.id, slf.clone().unbind());
-        Ok(ticket)
+        Self { caller, begun, yielded: AtomicBool::new(false), future_blocking: AtomicBool::new(false), inner: Mutex::new(inner) }
     }
 
     /// Tells whoever watches the runtime's operations that this one begins.
-    pub(crate) fn watch(slf: &Bound<'_, Self>, command: &Command) {
-        let this = slf.get();
-        if let Some(watch) = this.isolate.watch() {
-            let watched = watch.begin(slf.py(), command, this.context(slf.py()).as_ref());
-            this.inner.lock().watched = watched;
+    pub(crate) fn watch(&self, py: Python<'_>, command: &Command) {
+        let watch = self.inner.lock().isolate.as_ref().and_then(|isolate| isolate.get().watch().cloned());
+        if let Some(watch) = watch {
+            let watched = watch.begin(py, command, self.context(py).as_ref());
+            self.inner.lock().watched = watched;
         }
     }
 
@@ -120,16 +101,23 @@ impl Operation {
             this.inner.lock().phase = phase;
             return Ok(());
         };
+        let begun = Begun::new(&this.caller, bridge)?;
+        let id = begun.ticket.id;
+        if this.begun.set(begun).is_err() {
+            unreachable!("it starts once")
+        }
+        bridge.get().expect(id, slf.clone().unbind());
         Self::submit(slf, bridge, *command, pending)
     }
 
     fn submit(slf: &Bound<'_, Self>, bridge: &Bound<'_, LoopBridge>, command: Command, pending: Pending) -> PyResult<()> {
         let this = slf.get();
-        let ticket = Self::begin(slf, bridge)?;
+        let Some(Begun { ticket, .. }) = this.begun.get() else { return Ok(()) };
+        let shared = &this.caller.shared;
         ticket.want_parts();
-        Self::watch(slf, &command);
-        start_pending(slf.py(), pending, Some(bridge), &this.shared)?;
-        if let Err(error) = this.shared.submit(Arc::clone(&ticket), command) {
+        this.watch(slf.py(), &command);
+        start_pending(slf.py(), pending, Some(bridge), shared)?;
+        if let Err(error) = shared.submit(Arc::clone(ticket), command) {
             bridge.get().forget(ticket.id);
             Self::complete(slf, Err(error));
         }
@@ -138,15 +126,18 @@ impl Operation {
 
     /// Parts of the value are there. Runs on the loop's thread. What is meant to end the program goes on; other errors are the value's.
     pub(crate) fn take_parts(&self, py: Python<'_>) -> PyResult<()> {
-        let (ticket, mut parts) = {
+        let Some(Begun { ticket, .. }) = self.begun.get() else { return Ok(()) };
+        let mut parts = {
             let mut inner = self.inner.lock();
-            let Some(ticket) = inner.ticket.clone().filter(|_| !inner.cancelled) else { return Ok(()) };
+            if inner.cancelled {
+                return Ok(());
+            }
             // Where a signal handler came in between, these are left for the end.
             let Some(parts) = inner.parts.take() else { return Ok(()) };
-            (ticket, parts)
+            parts
         };
         // Conversion may run Python code: not under the lock.
-        let taken = parts.take(py, &ticket, &self.shared);
+        let taken = parts.take(py, ticket, &self.caller.shared);
         self.inner.lock().parts = Some(parts);
         taken.or_else(|error| if is_exit(error.value(py).as_any()) { Err(error) } else { Ok(()) })
     }
@@ -156,32 +147,27 @@ impl Operation {
         let this = slf.get();
         let py = slf.py();
         let lent = matches!(outcome, Ok(Value::Loan(_)));
-        let watched = this.inner.lock().watched.take();
-        let phase = match watched {
-            Some(watched) => this.told(py, *watched, outcome),
-            None => Phase::Ended(outcome),
-        };
-        let (callbacks, bridge, dropped) = {
+        let (callbacks, dropped) = {
             let mut inner = this.inner.lock();
+            let phase = match inner.watched.take() {
+                Some(watched) => MutexGuard::unlocked(&mut inner, || this.told(py, *watched, outcome)),
+                None => Phase::Ended(outcome),
+            };
             if inner.cancelled || matches!(phase, Phase::Ended(Err(Error::Cancelled))) {
                 inner.cancelled = true;
-            }
-            if let (Some(started), Some(bridge)) = (inner.started, &inner.bridge) {
-                bridge.get().learn(started.elapsed());
             }
             // Nobody gets the value of what was cancelled.
             let (phase, unwanted) =
                 if inner.cancelled { (Phase::Ended(Err(Error::Cancelled)), Some((phase, inner.parts.take()))) } else { (phase, None) };
             let dropped = (std::mem::replace(&mut inner.phase, phase), unwanted);
-            let bridge = inner.bridge.as_ref().map(|bridge| bridge.clone_ref(py));
-            (std::mem::take(&mut inner.callbacks), bridge, dropped)
+            (std::mem::take(&mut inner.callbacks), dropped)
         };
         drop(dropped);
         if lent {
             // The isolate waits to be read; nobody has seen it for that.
             drop(this.known(py, false));
         }
-        let Some(bridge) = bridge else { return };
+        let Some(Begun { bridge, .. }) = this.begun.get() else { return };
         for (callback, context) in callbacks {
             let one = Woken { operation: slf.clone().unbind(), callback, context };
             if let Err(error) = LoopBridge::wake(bridge.bind(py), one) {
@@ -205,10 +191,15 @@ impl Operation {
             Err(error) if watched.wants_error() => {
                 // Nobody need hear of it, if nobody asks.
                 let quiet = matches!(error, Error::Closed | Error::Terminated);
-                let error = passing_exception(py, &error, &self.shared).unwrap_or_else(|| to_exception(py, error, &self.shared));
+                let shared = &self.caller.shared;
+                let error = passing_exception(py, &error, shared).unwrap_or_else(|| to_exception(py, error, shared));
                 watched.end(py, Some(&error));
-                self.isolate.release();
-                self.inner.lock().retrieved |= quiet;
+                let isolate = {
+                    let mut inner = self.inner.lock();
+                    inner.retrieved |= quiet;
+                    inner.isolate.take()
+                };
+                drop(isolate);
                 Phase::Known(Err(error.into_value(py)))
             }
             outcome => {
@@ -234,11 +225,11 @@ impl Operation {
 
     /// The contextvars of the caller.
     pub(crate) fn context<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.inner.lock().locals.as_ref().map(|locals| locals.context.bind(py).clone())
+        self.begun.get().map(|begun| begun.context.bind(py).clone())
     }
 
     pub(super) fn is_done(&self) -> bool {
-        matches!(self.inner.lock().phase, Phase::Ended(_) | Phase::Known(_))
+        self.inner.lock().is_done()
     }
 
     /// The outcome, for somebody who wants to see it.
@@ -248,38 +239,27 @@ impl Operation {
 
     /// The outcome, converted when first asked for; whether somebody sees it.
     fn known(&self, py: Python<'_>, seen: bool) -> PyResult<Py<PyAny>> {
-        let (raw, parts, ticket) = {
-            let mut inner = self.inner.lock();
-            inner.retrieved |= seen;
-            if inner.cancelled {
-                return Err(cancelled(py));
-            }
-            match &inner.phase {
-                Phase::Known(Ok(value)) => return Ok(value.clone_ref(py)),
-                Phase::Known(Err(error)) => return Err(again(py, error)),
-                Phase::Unstarted(..) | Phase::Running => {
-                    return Err(invalid_state(py, "Result is not set."));
-                }
-                Phase::Ended(_) if inner.parts.is_none() => {
-                    return Err(invalid_state(py, "Result is being made."));
-                }
-                Phase::Ended(_) => {}
-            }
-            // Conversion may run Python code: not under the lock.
-            let raw = std::mem::replace(&mut inner.phase, Phase::Running);
-            let ticket = if matches!(raw, Phase::Ended(Ok(Value::Wire(_)))) { inner.ticket.clone() } else { None };
-            (raw, inner.parts.take().unwrap_or_default(), ticket)
-        };
-        let Phase::Ended(outcome) = raw else { unreachable!("checked above") };
+        let mut inner = self.inner.lock();
+        inner.retrieved |= seen;
+        if inner.cancelled {
+            return Err(cancelled(py));
+        }
+        match &inner.phase {
+            Phase::Known(Ok(value)) => return Ok(value.clone_ref(py)),
+            Phase::Known(Err(error)) => return Err(again(py, error)),
+            Phase::Unstarted(..) | Phase::Running => return Err(invalid_state(py, "Result is not set.")),
+            Phase::Ended(_) if inner.parts.is_none() => return Err(invalid_state(py, "Result is being made.")),
+            Phase::Ended(_) => {}
+        }
+        let Phase::Ended(outcome) = std::mem::replace(&mut inner.phase, Phase::Running) else { unreachable!("checked above") };
         let known = match outcome {
-            Ok(value) => match ticket {
-                Some(ticket) => parts.finish(py, &ticket, value, &self.shared),
-                None => to_py(py, value, &self.shared),
+            Ok(value) if value.is_plain() => to_py(py, value, &self.caller.shared).map(Bound::unbind),
+            outcome => {
+                let parts = inner.parts.take().unwrap_or_default();
+                // Conversion may run Python code.
+                MutexGuard::unlocked(&mut inner, || self.converted(py, outcome, parts))
             }
-            .map(Bound::unbind),
-            Err(error) => Err(passing_exception(py, &error, &self.shared).unwrap_or_else(|| to_exception(py, error, &self.shared))),
         };
-        self.isolate.release();
         let (known, copy) = match known {
             Ok(value) => (Ok(value.clone_ref(py)), Ok(value)),
             Err(error) => {
@@ -287,8 +267,21 @@ impl Operation {
                 (Err(object.clone_ref(py)), Err(again(py, &object)))
             }
         };
-        self.inner.lock().phase = Phase::Known(known);
+        inner.phase = Phase::Known(known);
+        let isolate = inner.isolate.take();
+        // This may be its last reference.
+        drop(inner);
+        drop(isolate);
         copy
+    }
+
+    fn converted(&self, py: Python<'_>, outcome: Result<Value, Error>, parts: Parts) -> PyResult<Py<PyAny>> {
+        let shared = &self.caller.shared;
+        let value = match (outcome, self.begun.get()) {
+            (Ok(value), Some(begun)) => parts.finish(py, &begun.ticket, value, shared),
+            (outcome, _) => finish(py, outcome, shared),
+        };
+        value.map(Bound::unbind)
     }
 
     /// One step of the coroutine: the value by `StopIteration`, or itself to wait for.
@@ -299,11 +292,10 @@ impl Operation {
             let bridge = LoopBridge::of_running(py)?;
             Self::start(slf, &bridge)?;
         }
-        if !this.is_done() {
-            let bridge = this.inner.lock().bridge.as_ref().map(|bridge| bridge.clone_ref(py));
-            if let Some(bridge) = bridge {
-                LoopBridge::glance(bridge.bind(py))?;
-            }
+        if !this.is_done()
+            && let Some(Begun { bridge, .. }) = this.begun.get()
+        {
+            LoopBridge::glance(bridge.bind(py))?;
         }
         if !this.is_done() {
             this.yielded.store(true, Ordering::Release);
@@ -320,9 +312,8 @@ impl Operation {
 
     /// Asks the isolate to stop; the answer comes when it has, or shortly after.
     pub(super) fn request_stop(&self) {
-        let ticket = self.inner.lock().ticket.clone();
-        if let Some(ticket) = ticket {
-            self.shared.stop(&ticket, Cause::Cancelled);
+        if let Some(Begun { ticket, .. }) = self.begun.get() {
+            self.caller.shared.stop(ticket, Cause::Cancelled);
         }
     }
 }

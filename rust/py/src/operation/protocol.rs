@@ -1,6 +1,5 @@
 //! The coroutine and future protocols as asyncio speaks them, and what happens to outcomes that nobody looks at.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use jsrun_core::error::Error;
@@ -11,11 +10,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::bridge::{LoopBridge, Woken};
+use crate::caller::Caller;
 use crate::errors::{thrown, to_exception};
 use crate::imports;
 
 use super::gathered::by_gather;
-use super::state::{Locals, Operation, Phase, cancelled, invalid_state};
+use super::state::{Operation, Phase, cancelled, invalid_state};
 
 #[pymethods]
 impl Operation {
@@ -88,9 +88,7 @@ impl Operation {
     /// other, and `asyncio.wait` takes the result. `gather` is given the future at once.
     #[getter(_asyncio_future_blocking)]
     fn future_blocking(&self, py: Python<'_>) -> Option<bool> {
-        let has_begun = self.inner.lock().bridge.is_some();
-        // Runs Python: not under the lock.
-        let is_future = self.yielded.load(Ordering::Acquire) || (has_begun && by_gather(py));
+        let is_future = self.yielded.load(Ordering::Acquire) || (self.begun.get().is_some() && by_gather(py));
         is_future.then(|| self.future_blocking.load(Ordering::Acquire))
     }
 
@@ -101,8 +99,8 @@ impl Operation {
 
     /// The loop that waits for the operation.
     fn get_loop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match &self.inner.lock().locals {
-            Some(locals) => Ok(locals.event_loop.bind(py).clone()),
+        match self.begun.get() {
+            Some(begun) => Ok(begun.event_loop.bind(py).clone()),
             None => imports::RUNNING_LOOP.get(py)?.call0(),
         }
     }
@@ -116,20 +114,19 @@ impl Operation {
             None => imports::COPY_CONTEXT.get(py)?.call0()?.unbind(),
             Some(context) => context,
         };
-        if matches!(this.inner.lock().phase, Phase::Unstarted(..)) {
+        if this.begun.get().is_none() {
             let bridge = LoopBridge::of_running(py)?;
             Self::start(slf, &bridge)?;
         }
-        let event_loop = {
+        {
             let mut inner = this.inner.lock();
             if matches!(inner.phase, Phase::Running) {
                 inner.callbacks.push((callback, context));
                 return Ok(());
             }
-            inner.locals.as_ref().map(|locals| locals.event_loop.clone_ref(py))
-        };
-        match event_loop {
-            Some(event_loop) => Woken { operation: slf.clone().unbind(), callback, context }.schedule(event_loop.bind(py)),
+        }
+        match this.begun.get() {
+            Some(begun) => Woken { operation: slf.clone().unbind(), callback, context }.schedule(begun.event_loop.bind(py)),
             None => Ok(()),
         }
     }
@@ -185,7 +182,8 @@ impl Operation {
     }
 
     fn cancelled(&self) -> bool {
-        self.is_done() && self.inner.lock().cancelled
+        let inner = self.inner.lock();
+        inner.cancelled && inner.is_done()
     }
 
     fn done(&self) -> bool {
@@ -198,18 +196,29 @@ impl Operation {
 
     /// Future protocol: the exception, or `None`.
     fn exception(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        if !self.is_done() {
-            return Err(invalid_state(py, "Exception is not set."));
-        }
-        if self.inner.lock().cancelled {
-            return Err(cancelled(py));
+        {
+            let mut inner = self.inner.lock();
+            match &inner.phase {
+                Phase::Unstarted(..) | Phase::Running => return Err(invalid_state(py, "Exception is not set.")),
+                _ if inner.cancelled => return Err(cancelled(py)),
+                Phase::Known(Ok(_)) => {
+                    inner.retrieved = true;
+                    return Ok(None);
+                }
+                Phase::Ended(_) | Phase::Known(Err(_)) => {}
+            }
         }
         Ok(self.outcome(py).err().map(|error| error.into_value(py).into_any()))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.isolate.traverse(&visit)?;
+        if let Some(begun) = self.begun.get() {
+            visit.call(&begun.bridge)?;
+            visit.call(&begun.event_loop)?;
+            visit.call(&begun.context)?;
+        }
         let Some(inner) = self.inner.try_lock() else { return Ok(()) };
+        visit.call(&inner.isolate)?;
         match &inner.phase {
             Phase::Known(Ok(value)) => visit.call(value)?,
             Phase::Known(Err(error)) => visit.call(error)?,
@@ -227,22 +236,15 @@ impl Operation {
         if let Some(parts) = &inner.parts {
             parts.traverse(&visit)?;
         }
-        visit.call(&inner.bridge)?;
-        visit.call(&inner.thrown)?;
-        if let Some(locals) = &inner.locals {
-            visit.call(&locals.event_loop)?;
-            visit.call(&locals.context)?;
-        }
-        Ok(())
+        visit.call(&inner.thrown)
     }
 
     fn __clear__(&self) {
-        self.isolate.release();
         let parts = {
             let mut inner = self.inner.lock();
             inner.retrieved = true;
             let phase = std::mem::replace(&mut inner.phase, Phase::Running);
-            let rest = (inner.bridge.take(), inner.thrown.take(), inner.locals.take(), inner.parts.take());
+            let rest = (inner.isolate.take(), inner.thrown.take(), inner.parts.take());
             (phase, std::mem::take(&mut inner.callbacks), rest)
         };
         drop(parts);
@@ -280,16 +282,16 @@ impl Drop for Operation {
             }
             Phase::Ended(Err(Error::Closed | Error::Terminated | Error::Cancelled)) => {}
             Phase::Ended(Err(_)) | Phase::Known(Err(_)) if !inner.cancelled => {
-                let Some(locals) = inner.locals.take() else { return };
+                let Some(begun) = self.begun.get() else { return };
                 let phase = std::mem::replace(&mut inner.phase, Phase::Running);
-                let (shared, what) = (Arc::clone(&self.shared), self.caller.what);
+                let Caller { shared, what, .. } = &self.caller;
                 let _ = Python::try_attach(|py| {
                     let error = match phase {
-                        Phase::Ended(Err(error)) => to_exception(py, error, &shared).into_value(py),
+                        Phase::Ended(Err(error)) => to_exception(py, error, shared).into_value(py),
                         Phase::Known(Err(error)) => error,
                         _ => return,
                     };
-                    tell_loop(py, &locals, error, what);
+                    tell_loop(begun.event_loop.bind(py), error, what);
                 });
             }
             _ => {}
@@ -298,9 +300,9 @@ impl Drop for Operation {
 }
 
 /// An error that nobody looked at goes to the loop's exception handler, as asyncio does it.
-fn tell_loop(py: Python<'_>, locals: &Locals, error: Py<PyBaseException>, what: &str) {
+fn tell_loop(event_loop: &Bound<'_, PyAny>, error: Py<PyBaseException>, what: &str) {
+    let py = event_loop.py();
     let tell = || -> PyResult<()> {
-        let event_loop = locals.event_loop.bind(py);
         if event_loop.call_method0("is_closed")?.is_truthy()? {
             return Ok(());
         }

@@ -1,12 +1,10 @@
 //! What an operation knows of itself.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
 
 use jsrun_core::commands::Command;
 use jsrun_core::error::Error;
-use jsrun_core::isolate::Shared;
 use jsrun_core::reply::Ticket;
 use jsrun_core::value::Value;
 use parking_lot::Mutex;
@@ -14,12 +12,11 @@ use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 
 use crate::bridge::LoopBridge;
-use crate::caller::{Caller, KeepAlive};
+use crate::caller::{Caller, chain_of};
 use crate::convert::{Parts, Pending};
-use crate::imports;
+use crate::isolate::Isolate;
 use crate::watch::Watched;
-
-use pyo3_async_runtimes::TaskLocals;
+use crate::{imports, table};
 
 /// Where an operation stands.
 pub(super) enum Phase {
@@ -37,45 +34,56 @@ pub(super) struct Inner {
     pub(super) phase: Phase,
     /// Callbacks with their contexts, as `asyncio.Future` has them.
     pub(super) callbacks: Vec<(Py<PyAny>, Py<PyAny>)>,
-    /// The loop that waits.
-    pub(super) bridge: Option<Py<LoopBridge>>,
-    /// Loop and contextvars of the caller, for host functions. Not as `TaskLocals`, which the garbage collector cannot look into.
-    pub(super) locals: Option<Locals>,
-    pub(super) ticket: Option<Arc<Ticket>>,
+    /// Keeps the runtime alive while something is asked of it.
+    pub(super) isolate: Option<Py<Isolate>>,
     /// `cancel()` was called: whatever comes back, the outcome is cancelled.
     pub(super) cancelled: bool,
     /// An exception thrown in while it ran; raised when the isolate has let go.
     pub(super) thrown: Option<Py<PyBaseException>>,
     /// Somebody saw the outcome.
     pub(super) retrieved: bool,
-    /// When, if nothing else was in flight.
-    pub(super) started: Option<Instant>,
     /// Somebody wants to hear of its end.
     pub(super) watched: Option<Box<Watched>>,
     /// What there is of its value; none while something is added to it.
     pub(super) parts: Option<Parts>,
 }
 
-/// Where an operation was started.
-pub(super) struct Locals {
-    pub(super) event_loop: Py<PyAny>,
-    pub(super) context: Py<PyAny>,
+impl Inner {
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_) | Phase::Known(_))
+    }
 }
 
-impl Locals {
-    pub(super) fn capture(py: Python<'_>, event_loop: Bound<'_, PyAny>) -> PyResult<Self> {
-        let locals = TaskLocals::new(event_loop).copy_context(py)?;
-        Ok(Self { event_loop: locals.event_loop(py).unbind(), context: locals.context(py).unbind() })
+/// Where an operation was started, and what it is known by there.
+pub(super) struct Begun {
+    /// The loop that waits.
+    pub(super) bridge: Py<LoopBridge>,
+    /// That loop, and the contextvars of the caller, for host functions.
+    pub(super) event_loop: Py<PyAny>,
+    pub(super) context: Py<PyAny>,
+    pub(super) ticket: Arc<Ticket>,
+}
+
+impl Begun {
+    /// On the loop that runs on this thread.
+    pub(super) fn new(caller: &Caller, bridge: &Bound<'_, LoopBridge>) -> PyResult<Self> {
+        let py = bridge.py();
+        table::sweep(py, &caller.shared);
+        let event_loop = bridge.get().event_loop(py).unbind();
+        let context = imports::COPY_CONTEXT.get(py)?.call0()?.unbind();
+        let queue = Arc::clone(bridge.get().queue());
+        let ticket = caller.shared.ticket(queue, false, caller.timeouts, chain_of(py, &caller.shared)?);
+        bridge.get().offer_as_home(&caller.shared);
+        Ok(Self { bridge: bridge.clone().unbind(), event_loop, context, ticket })
     }
 }
 
 /// An awaitable JavaScript operation.
 #[pyclass(frozen, weakref, module = "jsrun._jsrun")]
 pub(crate) struct Operation {
-    pub(super) shared: Arc<Shared>,
-    /// Keeps the runtime alive while something is asked of it.
-    pub(super) isolate: KeepAlive,
     pub(super) caller: Caller,
+    /// Set when it starts, and for good: what is in it breaks its own cycles, where the garbage collector finds some.
+    pub(super) begun: OnceLock<Begun>,
     /// A task drives this object and waits for it.
     pub(super) yielded: AtomicBool,
     /// asyncio's flag: this object was yielded by `await`.
