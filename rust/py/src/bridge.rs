@@ -25,8 +25,9 @@ use crate::hash::ByNumber;
 use crate::operation::Operation;
 use crate::{blocking, imports};
 
-/// Items handled per call of `drain`: the loop gets its turn in between.
-const BATCH: usize = 256;
+/// Items handled per call of `drain`: the loop gets its turn in between. So few that the tasks of as many host calls come and go without
+/// Python's collector looking at them.
+const BATCH: usize = 64;
 /// How long awaits may go on finishing without the loop getting a turn.
 const LONGEST_RUN: Duration = Duration::from_micros(500);
 
