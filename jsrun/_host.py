@@ -18,10 +18,10 @@ from ._types import ConsoleMessage
 from .errors import DeadlockError, JavaScriptError, UnhandledRejectionWarning
 
 _TASK_NAME = "jsrun host function"
-# How asyncio's own loops make tasks, unless somebody replaced it before.
-_create_task = asyncio.BaseEventLoop.create_task
-if _create_task.__code__.co_filename != asyncio.base_events.__file__:
-    _create_task = None  # type: ignore[assignment]
+# How asyncio's own loops make tasks, unless somebody replaced it before, or they take no contexts yet.
+_create_task: Any = asyncio.BaseEventLoop.create_task
+if sys.version_info < (3, 11) or _create_task.__code__.co_filename != asyncio.base_events.__file__:
+    _create_task = None
 _no_calls: dict[int, int] = {}
 # The innermost synchronous host call of each isolate from which the current code runs.
 _chain: contextvars.ContextVar[dict[int, int]] = contextvars.ContextVar("jsrun_calls", default=_no_calls)
@@ -72,22 +72,24 @@ def start_async(
     function: Callable[..., Any] | Direct | None,
     work: Any,
 ) -> None:
-    """Start a coroutine function (or, without one, await ``work``) on ``loop``, or on the portal."""
+    """Start a coroutine function (or, without one, await ``work``) on ``loop``, or on the portal, in a copy of ``context``."""
     if isinstance(function, Direct):
         function.call(answer, *work)
         return
     if loop is None:
         _start_elsewhere(context, answer, function, work)
         return
+    context = context.copy()
     call = answer.call
     coroutine = _drive(answer, call, function, work)
     task: asyncio.Task[None]
-    if sys.version_info < (3, 11) or loop.get_task_factory() is not None:
-        # Tasks that others make need not know of contexts; these copy the one they are made in.
-        task = context.run(loop.create_task, coroutine)
-    elif type(loop).create_task is _create_task and "create_task" not in loop.__dict__:
+    factory = loop.get_task_factory()
+    if factory is None and type(loop).create_task is _create_task and "create_task" not in loop.__dict__:
         # What that does, and nothing else.
         task = asyncio.Task(coroutine, loop=loop, name=_TASK_NAME, context=context)
+    elif factory is not None or sys.version_info < (3, 11):
+        # Tasks that others make need not know of contexts; these copy the one they are made in.
+        task = context.run(loop.create_task, coroutine)
     else:
         task = loop.create_task(coroutine, name=_TASK_NAME, context=context)
     if not task.done():

@@ -163,11 +163,11 @@ class Hosting:
         if isolate.closed:
             answer.error(asyncio.CancelledError())
         elif hasattr(target, "call") and hasattr(target, "loop"):
-            _host.start_async(loop, getattr(target, "context", context).copy(), answer, target.call, args)
+            _host.start_async(loop, getattr(target, "context", context), answer, target.call, args)
         elif callable(target):
-            _host.start_async(loop, context.copy(), answer, target, args)
+            _host.start_async(loop, context, answer, target, args)
         else:
-            _host.start_async(loop, context.copy(), answer, None, target)
+            _host.start_async(loop, context, answer, None, target)
 
     def abandoned(self, call: int) -> None:
         """Cancel the coroutine behind a call."""

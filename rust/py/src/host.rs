@@ -11,7 +11,6 @@ use jsrun_core::reply::{CallId, HostCall, Report};
 use jsrun_core::value::Value;
 use pyo3::PyTraverseError;
 use pyo3::gc::PyVisit;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3_async_runtimes::TaskLocals;
 
@@ -110,7 +109,7 @@ pub(crate) fn start<'py>(
 ) -> PyResult<()> {
     let event_loop = place.map_or_else(|| py.None().into_bound(py), |bridge| bridge.get().event_loop(py));
     let context = match context {
-        Some(context) => context.call_method0(intern!(py, "copy"))?,
+        Some(context) => context,
         None => TaskLocals::new(event_loop.clone()).copy_context(py)?.context(py),
     };
     let place = place.map(|bridge| bridge.clone().unbind());

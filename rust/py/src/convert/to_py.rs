@@ -77,9 +77,12 @@ pub(crate) fn packed<'py>(py: Python<'py>, bytes: &[u8], handles: Vec<Handle>, s
     Decoder::new(py, bytes, handles, shared).value()
 }
 
-/// Converts the arguments of a host call.
+/// Converts the arguments of a host call: an array whose items were written one by one.
 pub(crate) fn arguments<'py>(py: Python<'py>, args: Value, shared: &Arc<Shared>) -> PyResult<Bound<'py, PyTuple>> {
-    Ok(to_py(py, args, shared)?.cast::<PyList>()?.to_tuple())
+    let Value::Wire(wire) = args else { return Err(truncated()) };
+    let args = Decoder::new(py, &wire.bytes, wire.handles, shared).arguments();
+    shared.spares.give(wire.bytes);
+    args
 }
 
 pub(super) fn owned<'py>(py: Python<'py>, object: *mut ffi::PyObject) -> PyResult<Bound<'py, PyAny>> {
@@ -160,6 +163,17 @@ impl<'py, 'a> Decoder<'py, 'a> {
             }
             _ => self.object(tag),
         }
+    }
+
+    /// An array that nothing inside refers to, item by item.
+    fn arguments(&mut self) -> PyResult<Bound<'py, PyTuple>> {
+        if self.reader.byte() != Some(wire::ARRAY) {
+            return Err(truncated());
+        }
+        self.reserve();
+        let count = self.varint()?;
+        let args = (0..count).map(|_| self.value()).collect::<PyResult<Vec<_>>>()?;
+        PyTuple::new(self.py, args)
     }
 
     fn text(&mut self, tag: u8) -> PyResult<Bound<'py, PyAny>> {
