@@ -11,8 +11,9 @@ use crate::reactor;
 const FOR_VALUES: usize = 1 << 20;
 /// Bytes of array buffers that are kept at most: V8 frees them in heaps, whenever it collects.
 const FOR_STORES: usize = 8 << 20;
-/// Room of a fresh buffer: most values need no more.
-const USUAL: usize = 128;
+/// Room of a fresh buffer: most values need no more. Another thread frees it, which with one byte more takes the lock of the allocator that this
+/// thread allocates with: glibc's fast bins end here.
+const USUAL: usize = 120;
 /// Below, an allocation is cheap.
 const LEAST: usize = 4 << 10;
 /// From here on a buffer is large, and not kept for long.
