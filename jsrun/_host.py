@@ -19,6 +19,7 @@ from .errors import DeadlockError, JavaScriptError, UnhandledRejectionWarning
 
 _TASK_NAME = "jsrun host function"
 # How asyncio's own loops make tasks, unless somebody replaced it before, or they take no contexts yet.
+_make_task: Any = asyncio.Task
 _create_task: Any = asyncio.BaseEventLoop.create_task
 if sys.version_info < (3, 11) or _create_task.__code__.co_filename != asyncio.base_events.__file__:
     _create_task = None
@@ -72,7 +73,7 @@ def start_async(
     function: Callable[..., Any] | Direct | None,
     work: Any,
 ) -> None:
-    """Start a coroutine function (or, without one, await ``work``) on ``loop``, or on the portal, in a copy of ``context``."""
+    """Start a coroutine function (without one, await ``work``) on ``loop`` or the portal, in a copy of a context."""
     if isinstance(function, Direct):
         function.call(answer, *work)
         return
@@ -86,7 +87,7 @@ def start_async(
     factory = loop.get_task_factory()
     if factory is None and type(loop).create_task is _create_task and "create_task" not in loop.__dict__:
         # What that does, and nothing else.
-        task = asyncio.Task(coroutine, loop=loop, name=_TASK_NAME, context=context)
+        task = _make_task(coroutine, loop=loop, name=_TASK_NAME, context=context)
     elif factory is not None or sys.version_info < (3, 11):
         # Tasks that others make need not know of contexts; these copy the one they are made in.
         task = context.run(loop.create_task, coroutine)
