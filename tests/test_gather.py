@@ -227,6 +227,21 @@ def test_a_callback_runs_in_the_context_it_was_added_in(rt: Runtime, kind: str, 
 
 
 @on_each_loop
+def test_an_operation_that_was_cancelled_before_a_loop_ran_calls_who_asks_later(rt: Runtime, kind: str) -> None:
+    operation: Any = rt.eval_async("1")
+    assert operation.cancel() and operation.cancelled()
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        operation.add_done_callback(print)
+
+    async def body() -> None:
+        called: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        operation.add_done_callback(called.set_result)
+        assert await asyncio.wait_for(called, 30) is operation
+
+    run_on(kind, body)
+
+
+@on_each_loop
 def test_background_javascript_calls_nobody_in_the_context_of_a_request(rt: Runtime, kind: str) -> None:
     secret: contextvars.ContextVar[str] = contextvars.ContextVar("secret", default="unset")
     found: set[str] = set()

@@ -114,10 +114,14 @@ impl Operation {
             None => imports::COPY_CONTEXT.get(py)?.call0()?.unbind(),
             Some(context) => context,
         };
-        if this.begun.get().is_none() {
-            let bridge = LoopBridge::of_running(py)?;
-            Self::start(slf, &bridge)?;
-        }
+        let event_loop = match this.begun.get() {
+            Some(begun) => begun.event_loop.bind(py).clone(),
+            None => {
+                let bridge = LoopBridge::of_running(py)?;
+                Self::start(slf, &bridge)?;
+                bridge.get().event_loop(py)
+            }
+        };
         {
             let mut inner = this.inner.lock();
             if matches!(inner.phase, Phase::Running) {
@@ -125,10 +129,7 @@ impl Operation {
                 return Ok(());
             }
         }
-        match this.begun.get() {
-            Some(begun) => Woken { operation: slf.clone().unbind(), callback, context }.schedule(begun.event_loop.bind(py)),
-            None => Ok(()),
-        }
+        Woken { operation: slf.clone().unbind(), callback, context }.schedule(&event_loop)
     }
 
     /// Removes every registration of a callback; returns how many there were.
