@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from modes import loop_kinds, run_on, running_loop
+from modes import in_thread, loop_kinds, run_on, running_loop
 
 from jsrun import JavaScriptError, Runtime
 
@@ -239,6 +239,31 @@ def test_an_operation_that_was_cancelled_before_a_loop_ran_calls_who_asks_later(
         assert await asyncio.wait_for(called, 30) is operation
 
     run_on(kind, body)
+
+
+@pytest.mark.parametrize("way", ["close", "cancel", "throw"])
+def test_what_an_operation_drops_before_it_started_may_look_at_it(rt: Runtime, way: str) -> None:
+    seen: list[str] = []
+    operations: list[Any] = []
+
+    class Argument:
+        def __await__(self) -> Any:
+            yield
+
+        def __del__(self) -> None:
+            seen.append(repr(operations[0]))
+
+    def end() -> None:
+        operation = operations[0]
+        if way == "throw":
+            with pytest.raises(KeyError):
+                operation.throw(KeyError("no"))
+        else:
+            getattr(operation, way)()
+
+    operations.append(rt.eval("x => x").call_async(Argument()))
+    in_thread(end)
+    assert len(seen) == 1 and seen[0].startswith("<jsrun call_async ")
 
 
 @on_each_loop

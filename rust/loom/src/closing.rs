@@ -12,6 +12,7 @@ fn an_item_in_flight_has_exactly_one_fate() {
         let queue = queue();
         let producers = [producer(&queue, [1, 2]), producer(&queue, [3])];
         let mut fates = queue.close();
+        assert_eq!(queue.push(4), Err(4));
         for producer in producers {
             fates.extend(producer.join().unwrap());
         }

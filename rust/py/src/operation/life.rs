@@ -241,31 +241,33 @@ impl Operation {
     fn known(&self, py: Python<'_>, seen: bool) -> PyResult<Py<PyAny>> {
         let mut inner = self.inner.lock();
         inner.retrieved |= seen;
-        if inner.cancelled {
-            return Err(cancelled(py));
-        }
-        match &inner.phase {
+        // Making an exception may start a collection, and that run Python code: not under the lock.
+        let refusal = match &inner.phase {
+            _ if inner.cancelled => None,
             Phase::Known(Ok(value)) => return Ok(value.clone_ref(py)),
             Phase::Known(Err(error)) => return Err(again(py, error)),
-            Phase::Unstarted(..) | Phase::Running => return Err(invalid_state(py, "Result is not set.")),
-            Phase::Ended(_) if inner.parts.is_none() => return Err(invalid_state(py, "Result is being made.")),
-            Phase::Ended(_) => {}
-        }
+            Phase::Unstarted(..) | Phase::Running => Some("Result is not set."),
+            Phase::Ended(_) if inner.parts.is_none() => Some("Result is being made."),
+            Phase::Ended(_) => return self.know(py, inner),
+        };
+        drop(inner);
+        Err(refusal.map_or_else(|| cancelled(py), |text| invalid_state(py, text)))
+    }
+
+    /// Converts the outcome, which is there.
+    fn know(&self, py: Python<'_>, mut inner: MutexGuard<'_, Inner>) -> PyResult<Py<PyAny>> {
         let Phase::Ended(outcome) = std::mem::replace(&mut inner.phase, Phase::Running) else { unreachable!("checked above") };
         let known = match outcome {
-            Ok(value) if value.is_plain() => to_py(py, value, &self.caller.shared).map(Bound::unbind),
+            Ok(value) if value.is_plain() => to_py(py, value, &self.caller.shared).map(Bound::unbind).map_err(|error| error.into_value(py)),
             outcome => {
                 let parts = inner.parts.take().unwrap_or_default();
-                // Conversion may run Python code.
-                MutexGuard::unlocked(&mut inner, || self.converted(py, outcome, parts))
+                // Conversion may run Python code, and so may what makes the exception.
+                MutexGuard::unlocked(&mut inner, || self.converted(py, outcome, parts).map_err(|error| error.into_value(py)))
             }
         };
-        let (known, copy) = match known {
-            Ok(value) => (Ok(value.clone_ref(py)), Ok(value)),
-            Err(error) => {
-                let object = error.into_value(py);
-                (Err(object.clone_ref(py)), Err(again(py, &object)))
-            }
+        let copy = match &known {
+            Ok(value) => Ok(value.clone_ref(py)),
+            Err(error) => Err(again(py, error)),
         };
         inner.phase = Phase::Known(known);
         let isolate = inner.isolate.take();
@@ -308,6 +310,25 @@ impl Operation {
         }
         let value = this.outcome(py)?;
         Err(PyStopIteration::new_err((value,)))
+    }
+
+    /// Ends an operation that has not started; false if it has, or has ended.
+    pub(super) fn end_unstarted(&self, py: Python<'_>, error: impl FnOnce() -> PyErr, cancelled: bool) -> bool {
+        if self.begun.get().is_some() {
+            return false;
+        }
+        // Python code may run when the exception is made, and when what was to be sent is dropped: not under the lock.
+        let error = error().into_value(py);
+        let mut inner = self.inner.lock();
+        if !matches!(inner.phase, Phase::Unstarted(..)) {
+            return false;
+        }
+        inner.cancelled = cancelled;
+        inner.retrieved = true;
+        let unsent = std::mem::replace(&mut inner.phase, Phase::Known(Err(error)));
+        drop(inner);
+        drop(unsent);
+        true
     }
 
     /// Asks the isolate to stop; the answer comes when it has, or shortly after.

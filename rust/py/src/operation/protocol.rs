@@ -47,12 +47,12 @@ impl Operation {
     ) -> PyResult<Py<PyAny>> {
         let this = slf.get();
         let error = thrown(kind, value)?;
-        let unstarted = matches!(this.inner.lock().phase, Phase::Unstarted(..));
-        if unstarted {
-            this.inner.lock().phase = Phase::Known(Err(error.value(slf.py()).clone().unbind()));
+        let py = slf.py();
+        if this.end_unstarted(py, || error.clone_ref(py), false) {
+            return Err(error);
         }
-        if unstarted || this.is_done() {
-            this.inner.lock().retrieved = true;
+        if this.is_done() {
+            Self::mark_seen(slf);
             return Err(error);
         }
         {
@@ -72,14 +72,15 @@ impl Operation {
 
     /// Coroutine protocol: gives the operation up.
     fn close(&self, py: Python<'_>) {
-        let mut inner = self.inner.lock();
-        inner.retrieved = true;
-        if matches!(inner.phase, Phase::Unstarted(..)) {
-            inner.phase = Phase::Known(Err(PyTypeError::new_err("this operation was closed before it started").into_value(py)));
+        if self.end_unstarted(py, || PyTypeError::new_err("this operation was closed before it started"), false) {
             return;
         }
-        drop(inner);
-        if !self.is_done() {
+        let done = {
+            let mut inner = self.inner.lock();
+            inner.retrieved = true;
+            inner.is_done()
+        };
+        if !done {
             self.request_stop();
         }
     }
@@ -152,18 +153,15 @@ impl Operation {
     fn cancel(slf: &Bound<'_, Self>, msg: Option<&Bound<'_, PyAny>>) -> bool {
         let _ = msg;
         let this = slf.get();
+        if this.end_unstarted(slf.py(), || cancelled(slf.py()), true) {
+            return true;
+        }
         {
             let mut inner = this.inner.lock();
-            match inner.phase {
-                Phase::Ended(_) | Phase::Known(_) => return false,
-                Phase::Unstarted(..) => {
-                    inner.cancelled = true;
-                    inner.retrieved = true;
-                    inner.phase = Phase::Known(Err(cancelled(slf.py()).into_value(slf.py())));
-                    return true;
-                }
-                Phase::Running => inner.cancelled = true,
+            if inner.is_done() {
+                return false;
             }
+            inner.cancelled = true;
             inner.retrieved = true;
         }
         this.request_stop();
@@ -197,19 +195,17 @@ impl Operation {
 
     /// Future protocol: the exception, or `None`.
     fn exception(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        {
-            let mut inner = self.inner.lock();
-            match &inner.phase {
-                Phase::Unstarted(..) | Phase::Running => return Err(invalid_state(py, "Exception is not set.")),
-                _ if inner.cancelled => return Err(cancelled(py)),
-                Phase::Known(Ok(_)) => {
-                    inner.retrieved = true;
-                    return Ok(None);
-                }
-                Phase::Ended(_) | Phase::Known(Err(_)) => {}
-            }
+        let (done, cancelled) = {
+            let inner = self.inner.lock();
+            (inner.is_done(), inner.cancelled)
+        };
+        if !done {
+            return Err(invalid_state(py, "Exception is not set."));
         }
-        Ok(self.outcome(py).err().map(|error| error.into_value(py).into_any()))
+        match self.outcome(py) {
+            Err(error) if cancelled => Err(error),
+            outcome => Ok(outcome.err().map(|error| error.into_value(py).into_any())),
+        }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
